@@ -1,0 +1,30 @@
+# Everything the build needs from outside, all of it Debian packages (docs/dependencies.md says why).
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # pch_defines,time_macros: what ccache asks for to cache files that use a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(CapnProto REQUIRED)
+find_package(ucx REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(OpenSSL REQUIRED)
+
+# CAF, xxHash and zstd come without CMake packages in Debian.
+function(thespis_library name header library)
+  find_path(${name}_INCLUDE ${header} REQUIRED)
+  find_library(${name}_LIBRARY ${library} REQUIRED)
+  add_library(thespis_ext_${name} INTERFACE)
+  target_include_directories(thespis_ext_${name} SYSTEM INTERFACE ${${name}_INCLUDE})
+  target_link_libraries(thespis_ext_${name} INTERFACE ${${name}_LIBRARY} Threads::Threads)
+endfunction()
+thespis_library(caf caf/all.hpp caf_core)
+thespis_library(xxhash xxhash.h xxhash)
+thespis_library(zstd zstd.h zstd)
