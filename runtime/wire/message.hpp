@@ -80,7 +80,7 @@ class Message {
   }
   const Frame& frame() const { return frame_; }
   uint64_t size_bytes() const { return frame_.size_bytes(); }
-  static constexpr uint64_t type_id() { return capnp::typeId<T>(); }
+  static constexpr uint64_t type_id() { return T::_capnpPrivate::typeId; }
 
  private:
   explicit Message(Frame frame) : frame_(std::move(frame)) {}
