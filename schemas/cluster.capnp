@@ -11,18 +11,26 @@ struct WorkerJoin {
 
   capacity @1 :UInt32;
   # Jobs it takes at a time: its first credit.
-
-  modelFingerprint @2 :UInt64;
-  # Checksum of the model's configuration, 0 where the role needs no model.
 }
 
 struct WorkerAccepted {
   workerId @0 :UInt32;
-  recipe @1 :Text;
-  # The resolved recipe of the run, TOML: a worker needs no file of its own.
 }
 
 struct WorkerLeave {
   # From a worker that goes away in order: give me nothing more. Its unfinished jobs go to another.
   workerId @0 :UInt32;
+}
+
+struct RunRequest {
+  # From a node that wants to work: what is this run?
+}
+
+struct RunDescription {
+  runId @0 :UInt64;
+  recipe @1 :Text;
+  # Resolved, TOML.
+
+  modelConfig @2 :Text;
+  # config.json of the policy: a node needs no model file of its own.
 }

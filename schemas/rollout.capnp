@@ -32,6 +32,9 @@ struct Generate {
 
   stopTokens @7 :List(Int32);
   deadlineMs @8 :UInt32;
+
+  minVersion @9 :UInt64;
+  # The sampler starts no token under older weights than these: it waits for them.
 }
 
 struct Rollout {
