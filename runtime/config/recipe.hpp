@@ -1,0 +1,183 @@
+#pragma once
+// A recipe as plain values: what a TOML file, the defaults below and `--set` overrides come to.
+// The names here are the keys of the file; keys.cpp says their ranges and what they are for.
+// Paths are relative to the directory in which the program was started.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace thespis::config {
+
+enum class DataSource : uint8_t { kCountdown, kJsonl };
+enum class OnBadRow : uint8_t { kError, kSkip };
+enum class PromptTemplate : uint8_t { kR1Zero, kPlain };
+enum class AdvEstimator : uint8_t { kGrpo, kDrGrpo, kRloo };
+enum class LossAggMode : uint8_t { kTokenMean, kSeqMeanTokenMean, kSeqMeanTokenSumNorm };
+enum class KlType : uint8_t { kK1, kK2, kK3 };
+
+struct ModelSection {
+  std::string path;  ///< A Hugging Face directory.
+  bool operator==(const ModelSection&) const = default;
+};
+
+struct CountdownSection {
+  uint32_t numbers = 3;
+  uint32_t number_min = 1;
+  uint32_t number_max = 12;
+  uint32_t target_min = 1;
+  uint32_t target_max = 100;
+  std::string operators = "+-*";
+  bool operator==(const CountdownSection&) const = default;
+};
+
+struct DataSection {
+  DataSource source = DataSource::kCountdown;
+  std::vector<std::string> train_files;
+  std::vector<std::string> test_files;
+  std::string prompt_key = "prompt";
+  OnBadRow on_bad_row = OnBadRow::kError;
+  PromptTemplate prompt_template = PromptTemplate::kR1Zero;  ///< Key data.template.
+  uint32_t held_out = 256;
+  uint32_t epochs = 0;  ///< 0: unlimited.
+  CountdownSection countdown;
+  bool operator==(const DataSection&) const = default;
+};
+
+struct RolloutSection {
+  uint32_t group_size = 16;
+  double temperature = 1.0;
+  uint32_t max_response_length = 384;
+  uint32_t max_prompt_length = 64;
+  uint32_t slots = 128;   ///< Sequences that one sampler decodes at a time.
+  uint32_t samplers = 1;  ///< In one process; more join as nodes.
+  uint64_t queue_bytes = 64 << 20;
+  double deadline_s = 120;
+  bool operator==(const RolloutSection&) const = default;
+};
+
+struct RewardsSection {
+  double accuracy_weight = 1.0;
+  double format_weight = 0.1;
+  uint32_t workers = 2;
+  uint32_t capacity = 8;  ///< Verdicts that one worker works on at a time.
+  double deadline_s = 30;
+  uint32_t retries = 3;
+  double delay_mean_s = 0;  ///< Mean of a lognormal sleep in the reward actor; 0: none.
+  double delay_sigma = 1.0;
+  bool operator==(const RewardsSection&) const = default;
+};
+
+struct ReferenceSection {
+  uint32_t workers = 1;
+  double deadline_s = 60;
+  bool operator==(const ReferenceSection&) const = default;
+};
+
+struct TrainSection {
+  uint64_t steps = 0;  ///< Required to train.
+  uint32_t groups_per_step = 32;
+  uint32_t max_age = 1;      ///< Optimizer steps; 0: synchronous.
+  double learning_rate = 0;  ///< Required to train.
+  uint64_t warmup_steps = 0;
+  double beta1 = 0.9;
+  double beta2 = 0.99;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  double clip_grad_norm = 1;
+  AdvEstimator adv_estimator = AdvEstimator::kGrpo;
+  double clip_ratio_low = 0.2;
+  double clip_ratio_high = 0.2;
+  LossAggMode loss_agg_mode = LossAggMode::kTokenMean;
+  KlType kl_type = KlType::kK3;
+  double kl_coef = 0.001;
+  double tis_cap = 0;  ///< 0: no truncated importance sampling.
+  bool dynamic_sampling = false;
+  uint32_t dynamic_sampling_max_factor = 3;
+  uint32_t overlong_buffer = 0;  ///< Tokens; 0: no overlong shaping.
+  double overlong_penalty = 1.0;
+  double entropy_coef = 0;
+  uint64_t reference_reset_steps = 0;  ///< 0: never.
+  uint32_t grad_lanes = 16;
+  uint64_t micro_batch_tokens = 4096;
+  bool operator==(const TrainSection&) const = default;
+};
+
+struct EvalSection {
+  uint64_t every = 0;  ///< Steps; 0: only before the first and after the last.
+  uint32_t prompts = 256;
+  uint32_t samples = 16;
+  uint32_t base_samples = 4;
+  double temperature = 1.0;
+  bool operator==(const EvalSection&) const = default;
+};
+
+struct CheckpointSection {
+  uint64_t every = 10;  ///< Steps.
+  uint32_t keep = 2;
+  bool operator==(const CheckpointSection&) const = default;
+};
+
+struct ClusterSection {
+  uint32_t processes = 1;
+  std::string listen = "127.0.0.1:0";
+  std::string secret_file;
+  double heartbeat_interval_s = 0.5;
+  double heartbeat_deadline_s = 2.5;
+  double join_deadline_s = 30;
+  bool operator==(const ClusterSection&) const = default;
+};
+
+struct EngineSection {
+  uint32_t threads = 0;  ///< 0: all cores.
+  bool operator==(const EngineSection&) const = default;
+};
+
+struct PretrainModelSection {
+  uint32_t hidden_size = 128;
+  uint32_t layers = 4;
+  uint32_t heads = 4;
+  uint32_t kv_heads = 2;
+  uint32_t head_dim = 32;
+  uint32_t ffn_size = 384;
+  bool operator==(const PretrainModelSection&) const = default;
+};
+
+struct PretrainCorpusSection {
+  double stop_probability = 0.35;
+  double format_error_rate = 0.1;
+  uint32_t attempts_max = 64;
+  bool operator==(const PretrainCorpusSection&) const = default;
+};
+
+struct PretrainSection {
+  uint64_t tokens = 0;  ///< Required to pretrain.
+  uint32_t batch_sequences = 128;
+  double learning_rate = 0;  ///< Required to pretrain.
+  uint64_t warmup_steps = 100;
+  double final_lr_ratio = 0.05;
+  double beta2 = 0.95;
+  double weight_decay = 0.01;
+  PretrainModelSection model;
+  PretrainCorpusSection corpus;
+  bool operator==(const PretrainSection&) const = default;
+};
+
+struct Recipe {
+  uint64_t seed = 1;
+  std::string name = "run";
+  ModelSection model;
+  DataSection data;
+  RolloutSection rollout;
+  RewardsSection rewards;
+  ReferenceSection reference;
+  TrainSection train;
+  EvalSection eval;
+  CheckpointSection checkpoint;
+  ClusterSection cluster;
+  EngineSection engine;
+  PretrainSection pretrain;
+  bool operator==(const Recipe&) const = default;
+};
+
+}  // namespace thespis::config
