@@ -102,3 +102,8 @@ struct Failure {
   job @0 :JobId;
   reason @1 :Text;
 }
+
+struct Cancel {
+  # To a worker: the answer to this job is not wanted any more. No reply.
+  job @0 :JobId;
+}

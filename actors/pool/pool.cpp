@@ -1,0 +1,124 @@
+#include "actors/pool/pool.hpp"
+
+#include <algorithm>
+
+#include "runtime/base/assert.hpp"
+
+namespace thespis {
+
+std::optional<Pool::Ticket> Pool::offer(uint64_t size_bytes) {
+  if (waiting_bytes_ + size_bytes > limits_.queue_bytes_max) return std::nullopt;
+  const Ticket ticket = next_ticket_++;
+  jobs_.emplace(ticket, Job{size_bytes, 0, std::nullopt});
+  waiting_.push_back(ticket);
+  waiting_bytes_ += size_bytes;
+  return ticket;
+}
+
+bool Pool::cancel(Ticket ticket) {
+  const auto it = jobs_.find(ticket);
+  if (it == jobs_.end()) return false;
+  if (it->second.worker) {
+    release(it->second);
+  } else {
+    waiting_bytes_ -= it->second.size_bytes;
+    std::erase(waiting_, ticket);
+  }
+  jobs_.erase(it);
+  return true;
+}
+
+Pool::WorkerId Pool::add_worker(uint32_t credit) {
+  const WorkerId id = next_worker_++;
+  workers_.emplace(id, Worker{credit, 0});
+  return id;
+}
+
+Pool::Lost Pool::remove_worker(WorkerId worker, bool blame) {
+  Lost lost;
+  if (!workers_.contains(worker)) return lost;
+  std::vector<Ticket> held;
+  for (const auto& [ticket, job] : jobs_)
+    if (job.worker == worker) held.push_back(ticket);
+  // Youngest first, so that the oldest ends up at the head of the queue (P-4).
+  for (auto ticket = held.rbegin(); ticket != held.rend(); ++ticket) {
+    Job& job = jobs_.at(*ticket);
+    release(job);
+    if (!blame) --job.attempt;
+    const bool ended = retry_or_end(*ticket, job) == Ended::kExhausted;
+    (ended ? lost.exhausted : lost.requeued).push_back(*ticket);
+  }
+  workers_.erase(worker);
+  return lost;
+}
+
+std::optional<Pool::Assignment> Pool::next() {
+  if (waiting_.empty()) return std::nullopt;
+  auto best = workers_.end();
+  uint32_t best_free = 0;
+  for (auto it = workers_.begin(); it != workers_.end(); ++it) {
+    const uint32_t free = it->second.credit - it->second.held;
+    if (free > best_free) {
+      best = it;
+      best_free = free;
+    }
+  }
+  if (best == workers_.end()) return std::nullopt;
+  const Ticket ticket = waiting_.front();
+  waiting_.pop_front();
+  Job& job = jobs_.at(ticket);
+  waiting_bytes_ -= job.size_bytes;
+  job.worker = best->first;
+  ++job.attempt;
+  ++best->second.held;
+  ++running_count_;
+  return Assignment{ticket, best->first, job.attempt};
+}
+
+bool Pool::finished(Ticket ticket, uint32_t attempt) {
+  const auto it = jobs_.find(ticket);
+  if (it == jobs_.end() || it->second.attempt != attempt || !it->second.worker) return false;
+  release(it->second);
+  jobs_.erase(it);
+  return true;
+}
+
+Pool::Ended Pool::failed(Ticket ticket, uint32_t attempt) {
+  const auto it = jobs_.find(ticket);
+  if (it == jobs_.end() || it->second.attempt != attempt || !it->second.worker) return Ended::kStale;
+  release(it->second);
+  return retry_or_end(ticket, it->second);
+}
+
+uint32_t Pool::credit_total() const {
+  uint32_t total = 0;
+  for (const auto& [id, worker] : workers_) total += worker.credit;
+  return total;
+}
+
+std::optional<Pool::WorkerId> Pool::worker_of(Ticket ticket) const {
+  const auto it = jobs_.find(ticket);
+  return it == jobs_.end() ? std::nullopt : it->second.worker;
+}
+
+void Pool::release(Job& job) {
+  const auto worker = workers_.find(*job.worker);
+  THESPIS_ASSERT(worker != workers_.end() && worker->second.held > 0);
+  --worker->second.held;
+  --running_count_;
+  job.worker.reset();
+}
+
+Pool::Ended Pool::retry_or_end(Ticket ticket, Job& job) {
+  if (job.attempt >= limits_.attempts_max) {
+    jobs_.erase(ticket);
+    return Ended::kExhausted;
+  }
+  // A job that comes back was accepted before: it may lie over the limit, but only by what the
+  // workers held, which their credit bounds.
+  waiting_.push_front(ticket);
+  waiting_bytes_ += job.size_bytes;
+  return Ended::kRequeued;
+}
+
+}  // namespace thespis

@@ -1,0 +1,184 @@
+#pragma once
+// The shell round a Pool: one actor for each role. A job is a request (Message<Job>); its answer is the
+// worker's (Message<Reply>) or, where it was given up, an error that says why.
+//   Workers join by (worker_atom, handle, credit) and leave by (leave_atom, id) or by dying.
+//   Every assignment has a deadline: at its end the job goes to another worker, the first is told to
+//   stop. While no worker is there at all, jobs wait up to `worker_deadline`, then fail by name.
+
+#include <chrono>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "actors/base/messages.hpp"
+#include "actors/pool/pool.hpp"
+
+namespace thespis {
+
+struct PoolOptions {
+  std::string role;
+  PoolLimits limits;
+  std::chrono::milliseconds job_deadline{120'000};    ///< One attempt on one worker.
+  std::chrono::milliseconds worker_deadline{60'000};  ///< Without any worker.
+};
+
+template <class Job, class Reply>
+class PoolActor : public caf::event_based_actor {
+ public:
+  PoolActor(caf::actor_config& config, PoolOptions options)
+      : caf::event_based_actor(config), options_(std::move(options)), pool_(options_.limits) {
+    set_down_handler([this](caf::down_msg& down) {
+      for (const auto& [id, worker] : workers_)
+        if (worker == down.source) return lose_worker(id, /*blame=*/true);
+    });
+  }
+
+  const char* name() const override { return "pool"; }
+
+ protected:
+  caf::behavior make_behavior() override {
+    return {
+        [this](wire::Message<Job>& job) { return accept(std::move(job)); },
+        [this](worker_atom, const caf::actor& worker, uint32_t credit) {
+          monitor(worker);
+          const auto id = pool_.add_worker(credit);
+          workers_.emplace(id, worker);
+          dispatch();
+          return id;
+        },
+        [this](leave_atom, uint32_t id) { lose_worker(id, /*blame=*/false); },
+        [this](const wire::Message<wire::Cancel>& cancel) { cancel_job(cancel); },
+        [this](stats_atom) {
+          return PoolStats{pool_.waiting_count(), pool_.waiting_bytes(), pool_.running_count(),
+                           pool_.worker_count(), pool_.credit_total()};
+        },
+        [this](tick_atom, uint64_t round) { on_alone(round); },
+    };
+  }
+
+ private:
+  struct Pending {
+    wire::Message<Job> message;
+    caf::response_promise promise;
+    std::string last_error;
+  };
+
+  caf::result<wire::Message<Reply>> accept(wire::Message<Job> job) {
+    const auto ticket = pool_.offer(job.size_bytes());
+    if (!ticket)
+      return caf::make_error(caf::sec::runtime_error,
+                             "the queue of role " + options_.role + " is full (" +
+                                 std::to_string(options_.limits.queue_bytes_max) + " bytes)");
+    auto promise = make_response_promise();
+    jobs_.emplace(*ticket, Pending{std::move(job), promise, {}});
+    dispatch();
+    return promise;  // Empty until the job has ended.
+  }
+
+  void dispatch() {
+    while (const auto a = pool_.next()) {
+      const auto& pending = jobs_.at(a->ticket);
+      request(workers_.at(a->worker), options_.job_deadline, pending.message)
+          .then(
+              [this, a = *a](wire::Message<Reply>& reply) {
+                if (!pool_.finished(a.ticket, a.attempt)) return;
+                const auto it = jobs_.find(a.ticket);
+                it->second.promise.deliver(std::move(reply));
+                jobs_.erase(it);
+                dispatch();
+              },
+              [this, a = *a](const caf::error& error) {
+                fail(a, error ? system().render(error) : "no answer");
+              });
+    }
+    if (pool_.waiting_count() > 0 && pool_.worker_count() == 0 && !alone_) {
+      alone_ = true;
+      this->delayed_send(this, options_.worker_deadline, tick_atom::value, ++alone_round_);
+    }
+    if (pool_.worker_count() > 0) alone_ = false;
+  }
+
+  void fail(const Pool::Assignment& a, const std::string& why) {
+    const auto worker = workers_.find(a.worker);
+    const auto it = jobs_.find(a.ticket);
+    const auto ended = pool_.failed(a.ticket, a.attempt);
+    if (ended == Pool::Ended::kStale) return;
+    // It may still be at it (a timeout): its answer would be ignored, so spare it the work.
+    if (worker != workers_.end()) send(worker->second, cancel_of(it->second.message));
+    it->second.last_error = why;
+    if (ended == Pool::Ended::kExhausted) give_up(a.ticket);
+    dispatch();
+  }
+
+  void lose_worker(Pool::WorkerId id, bool blame) {
+    workers_.erase(id);
+    const auto lost = pool_.remove_worker(id, blame);
+    for (const auto ticket : lost.exhausted) {
+      jobs_.at(ticket).last_error = "its worker was lost";
+      give_up(ticket);
+    }
+    dispatch();
+  }
+
+  void give_up(Pool::Ticket ticket) {
+    const auto it = jobs_.find(ticket);
+    it->second.promise.deliver(caf::make_error(
+        caf::sec::runtime_error, "role " + options_.role + " gave up after " +
+                                     std::to_string(options_.limits.attempts_max) +
+                                     " attempts: " + it->second.last_error));
+    jobs_.erase(it);
+  }
+
+  void cancel_job(const wire::Message<wire::Cancel>& cancel) {
+    const auto wanted = key_of(cancel);
+    for (auto it = jobs_.begin(); it != jobs_.end(); ++it) {
+      if (key_of(it->second.message) != wanted) continue;
+      if (const auto worker = pool_.worker_of(it->first)) send(workers_.at(*worker), cancel);
+      pool_.cancel(it->first);
+      it->second.promise.deliver(caf::make_error(caf::sec::runtime_error, "cancelled"));
+      jobs_.erase(it);
+      return dispatch();
+    }
+  }
+
+  /// Nobody came: what waits is told so, by name, rather than left to wait for ever.
+  void on_alone(uint64_t round) {
+    if (!alone_ || round != alone_round_) return;
+    alone_ = false;
+    if (pool_.worker_count() > 0) return;
+    while (!jobs_.empty()) {
+      const auto it = jobs_.begin();
+      pool_.cancel(it->first);
+      it->second.promise.deliver(caf::make_error(
+          caf::sec::runtime_error, "no worker of role " + options_.role + " for " +
+                                       std::to_string(options_.worker_deadline.count()) + " ms"));
+      jobs_.erase(it);
+    }
+  }
+
+  template <class T>
+  static std::pair<uint64_t, uint32_t> key_of(const wire::Message<T>& message) {
+    const auto view = message.read();
+    return {view->getJob().getGroup(), view->getJob().getSample()};
+  }
+  static wire::Message<wire::Cancel> cancel_of(const wire::Message<Job>& message) {
+    const auto [group, sample] = key_of(message);
+    return wire::Message<wire::Cancel>::build([&](auto cancel) {
+      cancel.initJob().setGroup(group);
+      cancel.getJob().setSample(sample);
+    });
+  }
+
+  PoolOptions options_;
+  Pool pool_;
+  std::unordered_map<Pool::Ticket, Pending> jobs_;
+  std::unordered_map<Pool::WorkerId, caf::actor> workers_;
+  bool alone_ = false;  // Jobs wait and nobody is there; a tick is under way.
+  uint64_t alone_round_ = 0;
+};
+
+using SamplerPool = PoolActor<wire::Generate, wire::Rollout>;
+using RewardPool = PoolActor<wire::Judge, wire::Verdict>;
+using ReferencePool = PoolActor<wire::Score, wire::Scores>;
+
+}  // namespace thespis
