@@ -34,3 +34,15 @@ struct RunDescription {
   modelConfig @2 :Text;
   # config.json of the policy: a node needs no model file of its own.
 }
+
+struct PeerEvent {
+  # From this node's own cluster to its observer; never from a peer.
+  address @0 :Text;
+  # Where the peer listens.
+  name @1 :Text;
+  kind @2 :Kind;
+  detail @3 :Text;
+  # Why, for people.
+
+  enum Kind { joined @0; suspected @1; recovered @2; left @3; lost @4; }
+}
