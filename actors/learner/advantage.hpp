@@ -20,6 +20,7 @@ inline constexpr double kAdvantageEpsilon = 1e-6;
 ///   dr_grpo  r - mean (Liu et al. 2025: no division by std)
 ///   rloo     r - mean of the other G - 1 rewards (Ahmadian et al. 2024)
 /// A group whose rewards are all equal (or that has one) gets exact zeros.
+/// Throws Error if a reward is not finite: one NaN would destroy the weights.
 std::vector<float> group_advantages(config::AdvEstimator estimator, std::span<const float> rewards);
 
 /// DAPO's dynamic sampling: whether a group can teach anything. `values` are its rewards or, as in
