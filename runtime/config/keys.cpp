@@ -1,0 +1,304 @@
+#include "runtime/config/keys.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "runtime/base/assert.hpp"
+
+namespace thespis::config {
+namespace {
+
+constexpr std::string_view kDataSources[] = {"countdown", "jsonl"};
+constexpr std::string_view kOnBadRow[] = {"error", "skip"};
+constexpr std::string_view kTemplates[] = {"r1-zero", "plain"};
+constexpr std::string_view kAdvEstimators[] = {"grpo", "dr_grpo", "rloo"};
+constexpr std::string_view kLossAggModes[] = {"token-mean", "seq-mean-token-mean",
+                                              "seq-mean-token-sum-norm"};
+constexpr std::string_view kKlTypes[] = {"k1", "k2", "k3"};
+
+template <class T>
+Field at(T& value) {
+  return &value;
+}
+template <class E>
+Field choice(E& value, std::span<const std::string_view> names) {
+  static_assert(std::is_same_v<std::underlying_type_t<E>, uint8_t>);
+  return Choice{reinterpret_cast<uint8_t*>(&value), names};  // A byte may alias anything.
+}
+Field at(DataSource& v) {
+  return choice(v, kDataSources);
+}
+Field at(OnBadRow& v) {
+  return choice(v, kOnBadRow);
+}
+Field at(PromptTemplate& v) {
+  return choice(v, kTemplates);
+}
+Field at(AdvEstimator& v) {
+  return choice(v, kAdvEstimators);
+}
+Field at(LossAggMode& v) {
+  return choice(v, kLossAggModes);
+}
+Field at(KlType& v) {
+  return choice(v, kKlTypes);
+}
+
+constexpr double kUint63 = 9223372036854775807.0, kCount = 1'000'000'000, kDay = 86400;
+
+constexpr Range from(double low, double high) {
+  return {low, high, false};
+}
+constexpr Range above(double low, double high) {
+  return {low, high, true};
+}
+
+std::optional<std::string_view> run_name(std::string_view text) {
+  const bool fine = !text.empty() && text.size() <= 64 && text[0] != '.' && text[0] != '-' &&
+                    std::all_of(text.begin(), text.end(), [](char c) {
+                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                             (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+                    });
+  if (fine) return std::nullopt;
+  return "1 to 64 letters, digits, '.', '_' or '-'";
+}
+
+std::optional<std::string_view> not_empty(std::string_view text) {
+  if (!text.empty()) return std::nullopt;
+  return "a text that is not empty";
+}
+
+std::optional<std::string_view> operators(std::string_view text) {
+  const bool fine = !text.empty() && text.find_first_not_of("+-*/") == text.npos &&
+                    std::all_of(text.begin(), text.end(), [text](char c) {
+                      return std::count(text.begin(), text.end(), c) == 1;
+                    });
+  if (fine) return std::nullopt;
+  return "some of the operators + - * /, each at most once";
+}
+
+std::optional<std::string_view> host_and_port(std::string_view text) {
+  const auto colon = text.rfind(':');
+  const auto port = colon == text.npos ? std::string_view() : text.substr(colon + 1);
+  const bool digits =
+      !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == port.npos;
+  const auto number = [](uint32_t n, char c) { return n * 10 + static_cast<uint32_t>(c - '0'); };
+  if (digits && colon > 0 && std::accumulate(port.begin(), port.end(), 0u, number) <= 65535)
+    return std::nullopt;
+  return "HOST:PORT, port 0 for any free one";
+}
+
+// A key's name is the path of its field, so that the two cannot disagree.
+#define THESPIS_KEY(path) #path, [](Recipe & r) { return at(r.path); }
+
+constexpr Verb kTrain = Verb::kTrain, kPretrain = Verb::kPretrain;
+constexpr std::monostate kAny{};
+
+const Key kKeys[] = {
+    {THESPIS_KEY(seed), from(0, kUint63), "Every random number of the run follows from it"},
+    {THESPIS_KEY(name), run_name, "Name of the run, and of its directory where none is given"},
+
+    {THESPIS_KEY(model.path), not_empty, "Model to start from: a Hugging Face directory", kTrain},
+
+    {THESPIS_KEY(data.source), kAny, "Generated Countdown tasks, or rows of JSON lines"},
+    {THESPIS_KEY(data.train_files), kAny, "For jsonl: the files to train on"},
+    {THESPIS_KEY(data.test_files), kAny, "For jsonl: the files to evaluate on"},
+    {THESPIS_KEY(data.prompt_key), not_empty, "For jsonl: the field of a row that is the prompt"},
+    {THESPIS_KEY(data.on_bad_row), kAny, "A row that is not valid ends the run, or is counted"},
+    {"data.template", [](Recipe& r) { return at(r.data.prompt_template); }, kAny,
+     "Text round the question: the paper's R1-Zero template, or none"},
+    {THESPIS_KEY(data.held_out), from(1, 1'000'000), "Generated prompts kept out of training"},
+    {THESPIS_KEY(data.epochs), from(0, 1'000'000), "Passes over the data; 0 is without limit"},
+    {THESPIS_KEY(data.countdown.numbers), from(2, 6), "Numbers in a task"},
+    {THESPIS_KEY(data.countdown.number_min), from(1, 1000), "Smallest number"},
+    {THESPIS_KEY(data.countdown.number_max), from(1, 1000), "Largest number"},
+    {THESPIS_KEY(data.countdown.target_min), from(0, 100000), "Smallest target"},
+    {THESPIS_KEY(data.countdown.target_max), from(0, 100000), "Largest target"},
+    {THESPIS_KEY(data.countdown.operators), operators, "Operators of the expression to find"},
+
+    {THESPIS_KEY(rollout.group_size), from(2, 1024), "Completions of one prompt (GRPO's G)"},
+    {THESPIS_KEY(rollout.temperature), above(0, 10), "Of sampling in training"},
+    {THESPIS_KEY(rollout.max_response_length), from(1, 1 << 20),
+     "Tokens; then a completion is cut"},
+    {THESPIS_KEY(rollout.max_prompt_length), from(1, 1 << 20),
+     "Tokens; a longer prompt is a bad row"},
+    {THESPIS_KEY(rollout.slots), from(1, 65536), "Sequences that one sampler decodes at a time"},
+    {THESPIS_KEY(rollout.samplers), from(1, 1024), "Samplers; with several processes, one in each"},
+    {THESPIS_KEY(rollout.queue_bytes), from(1 << 16, 1e12), "Most that waits for the samplers"},
+    {THESPIS_KEY(rollout.deadline_s), above(0, kDay),
+     "A completion that takes longer is re-issued"},
+
+    {THESPIS_KEY(rewards.accuracy_weight), from(0, 1000), "Reward of a right answer"},
+    {THESPIS_KEY(rewards.format_weight), from(0, 1000), "Reward of the asked-for format"},
+    {THESPIS_KEY(rewards.workers), from(1, 65536), "Reward actors"},
+    {THESPIS_KEY(rewards.capacity), from(1, 65536), "Verdicts that one works on at a time"},
+    {THESPIS_KEY(rewards.deadline_s), above(0, kDay),
+     "A verdict that takes longer is asked for anew"},
+    {THESPIS_KEY(rewards.retries), from(0, 100), "Then the group is dropped and counted"},
+    {THESPIS_KEY(rewards.delay_mean_s), from(0, 3600), "Mean of an added sleep, for experiments"},
+    {THESPIS_KEY(rewards.delay_sigma), from(0, 10), "Sigma of that sleep's lognormal"},
+
+    {THESPIS_KEY(reference.workers), from(1, 1024), "Reference actors"},
+    {THESPIS_KEY(reference.deadline_s), above(0, kDay), "A scoring that takes longer is re-issued"},
+
+    {THESPIS_KEY(train.steps), from(1, kCount), "Optimizer steps", kTrain},
+    {THESPIS_KEY(train.groups_per_step), from(1, 65536), "Prompts in one step"},
+    {THESPIS_KEY(train.max_age), from(0, 1024), "Steps a token may be old; 0 is synchronous"},
+    {THESPIS_KEY(train.learning_rate), above(0, 1), "AdamW's, after the warm-up", kTrain},
+    {THESPIS_KEY(train.warmup_steps), from(0, kCount), "Steps of linear warm-up"},
+    {THESPIS_KEY(train.beta1), from(0, 0.999999), "AdamW's first moment"},
+    {THESPIS_KEY(train.beta2), from(0, 0.999999), "AdamW's second moment"},
+    {THESPIS_KEY(train.epsilon), above(0, 1), "AdamW's epsilon"},
+    {THESPIS_KEY(train.weight_decay), from(0, 1), "AdamW's, decoupled"},
+    {THESPIS_KEY(train.clip_grad_norm), from(0, 1e6), "Largest norm of a gradient; 0 is no limit"},
+    {THESPIS_KEY(train.adv_estimator), kAny, "How a group's rewards become advantages"},
+    {THESPIS_KEY(train.clip_ratio_low), from(0, 1), "Ratio is clipped below 1 - this"},
+    {THESPIS_KEY(train.clip_ratio_high), from(0, 100), "Ratio is clipped above 1 + this"},
+    {THESPIS_KEY(train.loss_agg_mode), kAny, "How token losses become one"},
+    {THESPIS_KEY(train.kl_type), kAny, "Estimator of the KL to the reference"},
+    {THESPIS_KEY(train.kl_coef), from(0, 100), "Weight of the KL in the loss"},
+    {THESPIS_KEY(train.tis_cap), from(0, 1000), "Cap of truncated importance sampling; 0 is off"},
+    {THESPIS_KEY(train.dynamic_sampling), kAny, "Drop groups whose rewards are all alike (DAPO)"},
+    {THESPIS_KEY(train.dynamic_sampling_max_factor), from(1, 100),
+     "Most groups judged for one that is learned from"},
+    {THESPIS_KEY(train.overlong_buffer), from(0, 1 << 20),
+     "Tokens before the limit over which a penalty grows (DAPO); 0 is off"},
+    {THESPIS_KEY(train.overlong_penalty), from(0, 1000), "That penalty at the limit"},
+    {THESPIS_KEY(train.entropy_coef), from(0, 100), "Weight of the entropy bonus"},
+    {THESPIS_KEY(train.reference_reset_steps), from(0, kCount),
+     "Steps after which the policy becomes the reference; 0 is never"},
+    {THESPIS_KEY(train.grad_lanes), from(1, 1024),
+     "Partial gradients, added in one order whatever the threads"},
+    {THESPIS_KEY(train.micro_batch_tokens), from(64, 1 << 24),
+     "Tokens of one forward and backward"},
+
+    {THESPIS_KEY(eval.every), from(0, kCount), "Steps; 0 is only before the first, after the last"},
+    {THESPIS_KEY(eval.prompts), from(1, 1'000'000), "Held-out prompts"},
+    {THESPIS_KEY(eval.samples), from(1, 1024), "Completions of each at the end (cons@16 needs 16)"},
+    {THESPIS_KEY(eval.base_samples), from(1, 1024), "Completions of each in all other evaluations"},
+    {THESPIS_KEY(eval.temperature), above(0, 10), "Of sampling in evaluation"},
+
+    {THESPIS_KEY(checkpoint.every), from(1, kCount), "Steps between checkpoints"},
+    {THESPIS_KEY(checkpoint.keep), from(1, 1000), "Checkpoints kept"},
+
+    {THESPIS_KEY(cluster.processes), from(1, 1024), "Processes on this host"},
+    {THESPIS_KEY(cluster.listen), host_and_port, "Where nodes join"},
+    {THESPIS_KEY(cluster.secret_file), kAny,
+     "Shared secret of the nodes; without one, none may join"},
+    {THESPIS_KEY(cluster.heartbeat_interval_s), above(0, 3600), "Between signs of life"},
+    {THESPIS_KEY(cluster.heartbeat_deadline_s), above(0, 3600), "Then a silent node is lost"},
+    {THESPIS_KEY(cluster.join_deadline_s), above(0, kDay), "For the first node of each role"},
+
+    {THESPIS_KEY(engine.threads), from(0, 4096), "Threads that compute; 0 is one a core"},
+
+    {THESPIS_KEY(pretrain.tokens), from(1, 1e15), "Tokens to train on", kPretrain},
+    {THESPIS_KEY(pretrain.batch_sequences), from(1, 65536), "Sequences in one step"},
+    {THESPIS_KEY(pretrain.learning_rate), above(0, 1), "AdamW's, at its peak", kPretrain},
+    {THESPIS_KEY(pretrain.warmup_steps), from(0, kCount), "Steps of linear warm-up"},
+    {THESPIS_KEY(pretrain.final_lr_ratio), from(0, 1), "Last learning rate over the peak (cosine)"},
+    {THESPIS_KEY(pretrain.beta2), from(0, 0.999999), "AdamW's second moment"},
+    {THESPIS_KEY(pretrain.weight_decay), from(0, 1), "AdamW's, decoupled"},
+    {THESPIS_KEY(pretrain.model.hidden_size), from(8, 65536), "Width"},
+    {THESPIS_KEY(pretrain.model.layers), from(1, 1024), "Layers"},
+    {THESPIS_KEY(pretrain.model.heads), from(1, 1024), "Query heads"},
+    {THESPIS_KEY(pretrain.model.kv_heads), from(1, 1024), "Key and value heads; divides heads"},
+    {THESPIS_KEY(pretrain.model.head_dim), from(2, 1024), "Width of a head; even"},
+    {THESPIS_KEY(pretrain.model.ffn_size), from(8, 1 << 20),
+     "Inner width of the feed-forward layer"},
+    {THESPIS_KEY(pretrain.corpus.stop_probability), from(0, 1), "Of giving up after a miss"},
+    {THESPIS_KEY(pretrain.corpus.format_error_rate), from(0, 1), "Documents that break the format"},
+    {THESPIS_KEY(pretrain.corpus.attempts_max), from(1, 10000), "Attempts in one document"},
+};
+
+#undef THESPIS_KEY
+
+// Restricted Damerau-Levenshtein: insertions, deletions, replacements, swaps of neighbours.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> before(b.size() + 1), previous(b.size() + 1), row(b.size() + 1);
+  std::iota(previous.begin(), previous.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replace = previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({previous[j] + 1, row[j - 1] + 1, replace});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+    std::swap(before, previous);
+    std::swap(previous, row);
+  }
+  return previous[b.size()];
+}
+
+std::string number(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15)
+    return std::to_string(static_cast<int64_t>(value));
+  return value == kUint63 ? "9223372036854775807" : fmt::format("{}", value);
+}
+
+}  // namespace
+
+std::string_view Key::section() const {
+  const auto dot = name.rfind('.');
+  return dot == name.npos ? std::string_view() : name.substr(0, dot);
+}
+
+std::string_view Key::leaf() const {
+  return name.substr(name.rfind('.') + 1);
+}
+
+std::string Key::expectation() const {
+  Recipe recipe;
+  const Field where = field(recipe);
+  if (const auto* one_of = std::get_if<Choice>(&where))
+    return fmt::format("one of \"{}\"", fmt::join(one_of->names, "\", \""));
+  if (std::holds_alternative<bool*>(where)) return "true or false";
+  if (std::holds_alternative<std::string*>(where)) return "a text in quotes";
+  if (std::holds_alternative<std::vector<std::string>*>(where))
+    return "a list of texts, as [\"a\", \"b\"]";
+  const auto& range = std::get<Range>(rule);
+  return fmt::format("{} {} {} {} {}",
+                     std::holds_alternative<double*>(where) ? "a number" : "a whole number",
+                     range.open ? "above" : "from", number(range.low),
+                     range.open ? "and at most" : "to", number(range.high));
+}
+
+std::span<const Key> keys() {
+  return kKeys;
+}
+
+const Key* find_key(std::string_view name) {
+  const auto found = std::find_if(std::begin(kKeys), std::end(kKeys),
+                                  [name](const Key& k) { return k.name == name; });
+  return found == std::end(kKeys) ? nullptr : found;
+}
+
+std::string_view nearest_key(std::string_view name) {
+  constexpr size_t kNameBytesMax = 256;  // The rest of a longer name says nothing more.
+  name = name.substr(0, kNameBytesMax);
+  const auto leaf = name.substr(name.rfind('.') + 1);
+  const Key* nearest = nullptr;
+  size_t least = 0;
+  for (const Key& key : kKeys) {
+    // Right key, wrong section: one step away, whatever the section's name.
+    const size_t moved = edit_distance(leaf, key.leaf()) + 1;
+    const size_t distance = std::min(edit_distance(name, key.name), moved);
+    if (nearest == nullptr || distance < least) nearest = &key, least = distance;
+  }
+  THESPIS_ASSERT(nearest != nullptr);
+  return nearest->name;
+}
+
+bool is_section(std::string_view name) {
+  return std::any_of(std::begin(kKeys), std::end(kKeys), [name](const Key& key) {
+    return key.section() == name ||
+           (key.section().size() > name.size() && key.section().starts_with(name) &&
+            key.section()[name.size()] == '.');
+  });
+}
+
+}  // namespace thespis::config
