@@ -284,8 +284,9 @@ std::string_view nearest_key(std::string_view name) {
   const Key* nearest = nullptr;
   size_t least = 0;
   for (const Key& key : kKeys) {
-    // Right key, wrong section: one step away, whatever the section's name.
-    const size_t moved = edit_distance(leaf, key.leaf()) + 1;
+    // Right key, wrong section: one step away, whatever the section's name. A slip in both counts
+    // twice.
+    const size_t moved = 1 + 2 * edit_distance(leaf, key.leaf());
     const size_t distance = std::min(edit_distance(name, key.name), moved);
     if (nearest == nullptr || distance < least) nearest = &key, least = distance;
   }
