@@ -53,10 +53,10 @@ struct PoolStats {
 struct EvalReport {
   uint64_t version = 0;
   uint32_t prompts = 0, samples = 0;
-  double pass_at_1 = 0;   ///< Mean over prompts and samples.
-  double cons = 0;        ///< Majority vote over the samples of a prompt is right.
-  double format = 0;      ///< Share of well-formed completions.
-  double length_mean = 0; ///< Tokens.
+  double pass_at_1 = 0;    ///< Mean over prompts and samples.
+  double cons = 0;         ///< Majority vote over the samples of a prompt is right.
+  double format = 0;       ///< Share of well-formed completions.
+  double length_mean = 0;  ///< Tokens.
   double seconds = 0;
 };
 
@@ -69,6 +69,7 @@ struct RunEnded {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::PolicyUpdate)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::Batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::StepReport)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::Stepped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::PoolStats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::EvalReport)

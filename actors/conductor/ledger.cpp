@@ -6,7 +6,9 @@
 
 namespace thespis {
 
-Ledger::Ledger(Limits limits) : limits_(limits) { THESPIS_ASSERT(limits.groups_per_step > 0); }
+Ledger::Ledger(Limits limits) : limits_(limits) {
+  THESPIS_ASSERT(limits.groups_per_step > 0);
+}
 
 Ledger Ledger::restore(Limits limits, const wire::LedgerState::Reader& state) {
   Ledger ledger(limits);

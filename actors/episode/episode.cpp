@@ -4,17 +4,9 @@
 #include <utility>
 
 #include "runtime/base/assert.hpp"
+#include "runtime/wire/lists.hpp"
 
 namespace thespis {
-namespace {
-
-template <class List, class Builder>
-void copy_list(const List& from, Builder to) {
-  for (unsigned i = 0; i < from.size(); ++i) to.set(i, from[i]);
-}
-
-}  // namespace
-
 Episode::Episode(Identity identity, uint32_t group_size, bool has_reference, env::Nanoseconds now)
     : identity_(std::move(identity)),
       has_reference_(has_reference),
@@ -75,8 +67,8 @@ wire::Message<wire::Group> Episode::assemble() const {
         group.setPromptIndex(identity_.prompt_index);
         group.setAdmittedVersion(identity_.admitted_version);
         group.setTask(identity_.task);
-        auto prompt = group.initPrompt(static_cast<unsigned>(identity_.prompt.size()));
-        for (unsigned i = 0; i < prompt.size(); ++i) prompt.set(i, identity_.prompt[i]);
+        wire::fill_list(group.initPrompt(static_cast<unsigned>(identity_.prompt.size())),
+                        identity_.prompt);
         auto timing = group.initTiming();
         timing.setSampling(env::seconds(rollouts_done_ - admitted_));
         timing.setReward(std::max(0.0, env::seconds(verdicts_done_ - rollouts_done_)));
@@ -86,14 +78,14 @@ wire::Message<wire::Group> Episode::assemble() const {
           const Sample& from = samples_[i];
           auto to = samples[i];
           const auto rollout = from.rollout->read();
-          copy_list(rollout->getTokens(), to.initTokens(rollout->getTokens().size()));
-          copy_list(rollout->getLogprobs(), to.initLogprobs(rollout->getLogprobs().size()));
-          copy_list(rollout->getVersions(), to.initVersions(rollout->getVersions().size()));
+          wire::fill_list(to.initTokens(rollout->getTokens().size()), rollout->getTokens());
+          wire::fill_list(to.initLogprobs(rollout->getLogprobs().size()), rollout->getLogprobs());
+          wire::fill_list(to.initVersions(rollout->getVersions().size()), rollout->getVersions());
           to.setFinish(rollout->getFinish());
           if (has_reference_) {
             const auto scores = from.scores->read();
-            copy_list(scores->getLogprobs(),
-                      to.initReferenceLogprobs(scores->getLogprobs().size()));
+            wire::fill_list(to.initReferenceLogprobs(scores->getLogprobs().size()),
+                            scores->getLogprobs());
           }
           const auto verdict = from.verdict->read();
           to.setScore(verdict->getScore());

@@ -85,7 +85,8 @@ bool Pool::finished(Ticket ticket, uint32_t attempt) {
 
 Pool::Ended Pool::failed(Ticket ticket, uint32_t attempt) {
   const auto it = jobs_.find(ticket);
-  if (it == jobs_.end() || it->second.attempt != attempt || !it->second.worker) return Ended::kStale;
+  if (it == jobs_.end() || it->second.attempt != attempt || !it->second.worker)
+    return Ended::kStale;
   release(it->second);
   return retry_or_end(ticket, it->second);
 }

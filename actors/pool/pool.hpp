@@ -21,7 +21,7 @@ struct PoolLimits {
 
 class Pool {
  public:
-  using Ticket = uint64_t;   ///< Names a job in this pool.
+  using Ticket = uint64_t;  ///< Names a job in this pool.
   using WorkerId = uint32_t;
 
   struct Assignment {

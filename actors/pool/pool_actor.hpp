@@ -122,10 +122,10 @@ class PoolActor : public caf::event_based_actor {
 
   void give_up(Pool::Ticket ticket) {
     const auto it = jobs_.find(ticket);
-    it->second.promise.deliver(caf::make_error(
-        caf::sec::runtime_error, "role " + options_.role + " gave up after " +
-                                     std::to_string(options_.limits.attempts_max) +
-                                     " attempts: " + it->second.last_error));
+    it->second.promise.deliver(
+        caf::make_error(caf::sec::runtime_error, "role " + options_.role + " gave up after " +
+                                                     std::to_string(options_.limits.attempts_max) +
+                                                     " attempts: " + it->second.last_error));
     jobs_.erase(it);
   }
 

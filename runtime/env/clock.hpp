@@ -25,6 +25,8 @@ class RealClock final : public Clock {
 };
 
 /// Seconds as a double, for metrics.
-inline double seconds(Nanoseconds d) { return std::chrono::duration<double>(d).count(); }
+inline double seconds(Nanoseconds d) {
+  return std::chrono::duration<double>(d).count();
+}
 
 }  // namespace thespis::env

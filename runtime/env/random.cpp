@@ -75,7 +75,9 @@ uint32_t KeyedRandom::below(uint32_t n) {
   return static_cast<uint32_t>(product >> 32);
 }
 
-double KeyedRandom::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1.0p-53; }
+double KeyedRandom::uniform() {
+  return static_cast<double>(next_u64() >> 11) * 0x1.0p-53;
+}
 
 double KeyedRandom::normal() {
   const double u = 1.0 - uniform();  // In (0, 1], so that the logarithm is finite.

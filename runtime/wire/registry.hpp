@@ -40,8 +40,6 @@ class Registry {
   explicit Registry(std::vector<Entry> entries);
   /// Every message of schemas/, listed in registry.cpp.
   static Registry all();
-  template <class T>
-  static Entry entry(std::string_view name);
 
   /// Throws thespis::Error for an unknown type id or a malformed frame.
   caf::message to_message(uint64_t type_id, Frame frame) const;

@@ -1,0 +1,67 @@
+#include "actors/base/weight_receiver.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace thespis {
+namespace {
+
+using Outcome = wire::WeightAck::Outcome;
+
+Outcome outcome_of(cluster::FetchStatus status) {
+  switch (status) {
+    case cluster::FetchStatus::kOk:
+      return Outcome::INSTALLED;
+    case cluster::FetchStatus::kCorrupt:
+      return Outcome::CORRUPT;
+    case cluster::FetchStatus::kSuperseded:
+      return Outcome::SUPERSEDED;
+    case cluster::FetchStatus::kUnreachable:
+      break;
+  }
+  return Outcome::UNREACHABLE;
+}
+
+wire::Message<wire::WeightAck> ack_of(uint64_t version, Outcome outcome,
+                                      const std::string& detail) {
+  return wire::Message<wire::WeightAck>::build([&](wire::WeightAck::Builder ack) {
+    ack.setPolicyVersion(version);
+    ack.setOutcome(outcome);
+    ack.setDetail(detail);
+  });
+}
+
+}  // namespace
+
+WeightReceiver::WeightReceiver(model::ModelConfig config, cluster::WeightFetcher::Options options,
+                               env::Compute& compute)
+    : config_(std::move(config)), fetcher_(options), compute_(compute) {}
+
+void WeightReceiver::fetch(wire::Message<wire::WeightManifest> manifest,
+                           std::function<void(const Fetched&)> done) {
+  compute_.post([this, manifest = std::move(manifest), done = std::move(done)] {
+    done(fetch_now(manifest));
+  });
+}
+
+WeightReceiver::Fetched WeightReceiver::fetch_now(
+    const wire::Message<wire::WeightManifest>& manifest) {
+  const auto view = manifest.read();
+  const uint64_t version = view->getPolicyVersion();
+  auto& newest = view->getReference() ? newest_reference_ : newest_policy_;
+  if (auto policy = newest.lock(); policy && policy->version() == version)
+    return {policy, ack_of(version, Outcome::INSTALLED, "")};
+
+  const auto fetched = fetcher_.fetch(manifest);
+  if (fetched.status != cluster::FetchStatus::kOk)
+    return {nullptr, ack_of(version, outcome_of(fetched.status), fetched.detail)};
+  auto weights = std::make_shared<model::Weights>(config_);
+  if (fetched.weights.size() != weights->arena.size())
+    return {nullptr, ack_of(version, Outcome::CORRUPT, "the size is not that of this model")};
+  std::copy(fetched.weights.begin(), fetched.weights.end(), weights->arena.data());
+  auto policy = std::make_shared<const model::Policy>(std::move(weights), version);
+  newest = policy;
+  return {policy, ack_of(version, Outcome::INSTALLED, "")};
+}
+
+}  // namespace thespis

@@ -1,0 +1,38 @@
+#pragma once
+// A worker process's side of the weight channel: fetches announced weights off the actors' threads,
+// verifies them, and makes a Policy of them once, however many workers of the process want it.
+
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "model/policy.hpp"
+#include "runtime/cluster/weight_channel.hpp"
+#include "runtime/env/compute.hpp"
+
+namespace thespis {
+
+class WeightReceiver {
+ public:
+  struct Fetched {
+    std::shared_ptr<const model::Policy> policy;  ///< None where the fetch failed.
+    wire::Message<wire::WeightAck> ack;           ///< What to answer to the announcer.
+  };
+  WeightReceiver(model::ModelConfig config, cluster::WeightFetcher::Options options,
+                 env::Compute& compute);
+
+  /// Calls `done` on the compute seam's thread, once.
+  void fetch(wire::Message<wire::WeightManifest> manifest,
+             std::function<void(const Fetched&)> done);
+
+ private:
+  Fetched fetch_now(const wire::Message<wire::WeightManifest>& manifest);
+
+  model::ModelConfig config_;
+  cluster::WeightFetcher fetcher_;
+  env::Compute& compute_;
+  // The newest of either kind: weak, so that nothing is kept that no worker uses.
+  std::weak_ptr<const model::Policy> newest_policy_, newest_reference_;
+};
+
+}  // namespace thespis

@@ -1,0 +1,228 @@
+#include "actors/conductor/conductor_actor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/learner/advantage.hpp"
+
+namespace thespis {
+namespace {
+
+bool has_signal(const wire::Message<wire::Group>& group) {
+  const auto view = group.read();
+  std::vector<float> scores;
+  for (const auto sample : view->getSamples()) scores.push_back(sample.getScore());
+  return learner::is_informative(scores);
+}
+
+std::string numbers(uint64_t a, uint64_t b) {
+  return std::to_string(a) + " " + std::to_string(b);
+}
+
+}  // namespace
+
+ConductorActor::ConductorActor(caf::actor_config& config, ConductorOptions options)
+    : caf::event_based_actor(config),
+      options_(std::move(options)),
+      ledger_(*options_.ledger),
+      version_(options_.policy->version()),
+      steps_done_(options_.steps_done),
+      reference_version_(options_.reference_version) {
+  set_down_handler([this](caf::down_msg& down) { on_down(down); });
+}
+
+caf::behavior ConductorActor::make_behavior() {
+  for (const auto& vital :
+       {options_.learner, options_.checkpointer, options_.evaluator, options_.recorder,
+        options_.episodes->samplers, options_.episodes->rewards, options_.episodes->references})
+    if (vital) monitor(vital);
+  return {
+      [this](start_atom) { start(); },
+      [this](wire::Message<wire::Group>& group) { on_group(std::move(group)); },
+      [this](dropped_atom, uint64_t group, const std::string& why) { on_dropped(group, why); },
+      [this](batch_atom, uint64_t version) -> caf::result<Batch> {
+        learner_waits_ = make_response_promise();
+        learner_version_ = version;
+        auto promise = learner_waits_;
+        try_batch();
+        return promise;
+      },
+      [this](Stepped& stepped) { on_stepped(stepped); },
+      [this](tick_atom) { watch(); },
+  };
+}
+
+void ConductorActor::start() {
+  if (steps_done_ == 0) {
+    evaluate(options_.policy, options_.recipe.eval.base_samples);
+  } else {
+    options_.journal("resume " + numbers(steps_done_, version_));
+  }
+  send(options_.learner, start_atom::value, caf::actor(this));
+  admit();
+  delayed_send(this, options_.stall_deadline, tick_atom::value);
+}
+
+void ConductorActor::admit() {
+  const uint64_t wanted = options_.recipe.train.steps * options_.recipe.train.groups_per_step;
+  while (!ended_ && ledger_.consumed() + ledger_.open_count() < wanted) {
+    const auto admission = ledger_.admit(version_);
+    if (!admission) return;
+    options_.journal("admit " + numbers(admission->group, admission->prompt_index) + " " +
+                     std::to_string(version_));
+    PromptText prompt = options_.prompt_at(admission->prompt_index);
+    Episode::Identity identity{admission->group, admission->prompt_index, version_,
+                               std::move(prompt.tokens), std::move(prompt.task)};
+    auto episode = spawn<EpisodeActor>(options_.episodes, caf::actor(this), std::move(identity),
+                                       reference_version_);
+    monitor(episode);
+    episodes_.emplace(admission->group, std::move(episode));
+  }
+}
+
+void ConductorActor::on_group(wire::Message<wire::Group> group) {
+  const uint64_t id = group.read()->getId();
+  if (!episodes_.contains(id)) return;
+  episodes_.erase(id);
+  ++progress_;
+  const auto& train = options_.recipe.train;
+  const uint64_t filtered_max = uint64_t{train.dynamic_sampling_max_factor} * train.groups_per_step;
+  if (train.dynamic_sampling && filtered_in_step_ < filtered_max && !has_signal(group)) {
+    ++filtered_in_step_;
+    ledger_.end(id, Ledger::Fate::kFiltered);
+    options_.journal("filter " + std::to_string(id));
+    return admit();
+  }
+  if (!ledger_.commit(id)) return;
+  options_.journal("commit " + std::to_string(id));
+  ready_.emplace(id, std::move(group));
+  try_batch();
+}
+
+void ConductorActor::on_dropped(uint64_t group, const std::string& why) {
+  if (!episodes_.contains(group)) return;
+  episodes_.erase(group);
+  ++progress_;
+  if (!ledger_.end(group, Ledger::Fate::kDropped)) return;
+  options_.journal("drop " + std::to_string(group) + " " + why);
+  send(options_.recorder, dropped_atom::value, group, why);
+  admit();
+  try_batch();
+}
+
+void ConductorActor::try_batch() {
+  if (!learner_waits_.pending()) return;
+  if (ended_ || is_last_step_done() || ledger_.exhausted()) {
+    learner_waits_.deliver(Batch{});
+    learner_waits_ = {};
+    return finish_if_done();
+  }
+  const auto taken = ledger_.take_step(learner_version_);
+  if (!taken) return;
+  Batch batch;
+  for (const uint64_t id : *taken) {
+    batch.groups.push_back(std::move(ready_.at(id)));
+    ready_.erase(id);
+    options_.journal("consume " + numbers(id, learner_version_));
+  }
+  filtered_in_step_ = 0;
+  ++progress_;
+  send(options_.recorder, batch);
+  learner_waits_.deliver(std::move(batch));
+  learner_waits_ = {};
+}
+
+void ConductorActor::on_stepped(Stepped& stepped) {
+  ++progress_;
+  version_ = stepped.report.policy_version;
+  steps_done_ = stepped.report.step;
+  reference_version_ = stepped.reference_version;
+  options_.journal("step " + numbers(steps_done_, version_));
+  send(options_.recorder, std::move(stepped.report), counts());
+  if (stepped.snapshot) {
+    ++saves_open_;
+    CheckpointOrder order{
+        steps_done_, stepped.snapshot,
+        wire::Message<wire::LedgerState>::build([this](auto state) { ledger_.save(state); })};
+    request(options_.checkpointer, caf::infinite, std::move(order))
+        .then(
+            [this](saved_atom) {
+              --saves_open_;
+              finish_if_done();
+            },
+            [this](const caf::error& error) {
+              end("the checkpoint could not be written: " + system().render(error));
+            });
+  }
+  const auto& eval = options_.recipe.eval;
+  if (is_last_step_done())
+    evaluate(stepped.policy, eval.samples);
+  else if (eval.every != 0 && steps_done_ % eval.every == 0)
+    evaluate(stepped.policy, eval.base_samples);
+  admit();
+}
+
+void ConductorActor::evaluate(std::shared_ptr<const model::Policy> policy, uint32_t samples) {
+  if (options_.recipe.eval.prompts == 0 || samples == 0) return;
+  ++evaluations_open_;
+  request(options_.evaluator, caf::infinite, evaluate_atom::value, PolicyUpdate{policy, false},
+          samples)
+      .then(
+          [this](EvalReport& report) {
+            --evaluations_open_;
+            ++progress_;
+            send(options_.recorder, std::move(report));
+            finish_if_done();
+          },
+          [this](const caf::error& error) {
+            end("the evaluation failed: " + system().render(error));
+          });
+}
+
+void ConductorActor::finish_if_done() {
+  const bool trained = is_last_step_done() || ledger_.exhausted();
+  if (trained && evaluations_open_ == 0 && saves_open_ == 0) end("");
+}
+
+void ConductorActor::end(const std::string& error) {
+  if (std::exchange(ended_, true)) return;
+  send(options_.recorder, counts());
+  send(options_.recorder, RunEnded{error});
+}
+
+void ConductorActor::on_down(const caf::down_msg& down) {
+  const std::string why = down.reason ? system().render(down.reason) : "it ended";
+  const auto episode = std::find_if(episodes_.begin(), episodes_.end(),
+                                    [&](const auto& entry) { return entry.second == down.source; });
+  if (episode != episodes_.end())
+    return on_dropped(episode->first, "its episode ended early: " + why);
+  const std::pair<caf::actor, const char*> vital[] = {
+      {options_.learner, "learner"},
+      {options_.checkpointer, "checkpointer"},
+      {options_.evaluator, "evaluator"},
+      {options_.episodes->samplers, "sampler pool"},
+      {options_.episodes->rewards, "reward pool"},
+      {options_.episodes->references, "reference pool"}};
+  for (const auto& [handle, who] : vital)
+    if (handle && handle == down.source) return end(std::string(who) + " ended: " + why);
+}
+
+void ConductorActor::watch() {
+  if (ended_) return;
+  if (progress_ == progress_seen_) {
+    const auto group = ledger_.waited_for();
+    return end(
+        "no progress for " + std::to_string(options_.stall_deadline.count() / 1000) +
+        " s at step " + std::to_string(steps_done_ + 1) +
+        (group ? ": waiting for group " + std::to_string(*group) : ": waiting for the learner"));
+  }
+  progress_seen_ = progress_;
+  delayed_send(this, options_.stall_deadline, tick_atom::value);
+}
+
+LedgerCounts ConductorActor::counts() const {
+  return {ledger_.admitted(), ledger_.consumed(),    ledger_.filtered(),
+          ledger_.dropped(),  ledger_.ready_count(), ledger_.open_count()};
+}
+
+}  // namespace thespis

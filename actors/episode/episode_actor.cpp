@@ -1,0 +1,119 @@
+#include "actors/episode/episode_actor.hpp"
+
+#include <utility>
+
+#include "runtime/wire/lists.hpp"
+
+namespace thespis {
+
+EpisodeActor::EpisodeActor(caf::actor_config& config, std::shared_ptr<const EpisodeContext> context,
+                           caf::actor conductor, Episode::Identity identity,
+                           uint64_t reference_version)
+    : caf::event_based_actor(config),
+      context_(std::move(context)),
+      conductor_(std::move(conductor)),
+      episode_(std::move(identity), context_->group_size, context_->references != nullptr,
+               context_->clock->now()),
+      reference_version_(reference_version) {}
+
+caf::behavior EpisodeActor::make_behavior() {
+  for (uint32_t sample = 0; sample < context_->group_size; ++sample) generate(sample);
+  delayed_send(this, context_->deadline, tick_atom::value);
+  return {
+      [this](tick_atom) { drop("its deadline passed; it waited for " + episode_.owed()); },
+  };
+}
+
+void EpisodeActor::set_job(wire::JobId::Builder job, uint32_t sample) const {
+  job.setGroup(episode_.identity().group);
+  job.setSample(sample);
+}
+
+void EpisodeActor::generate(uint32_t sample) {
+  const auto& id = episode_.identity();
+  auto job = wire::Message<wire::Generate>::build([&](wire::Generate::Builder g) {
+    set_job(g.initJob(), sample);
+    wire::fill_list(g.initPrompt(static_cast<unsigned>(id.prompt.size())), id.prompt);
+    wire::fill_list(g.initStopTokens(static_cast<unsigned>(context_->stop_tokens.size())),
+                    context_->stop_tokens);
+    g.setMaxTokens(context_->max_tokens);
+    g.setTemperature(context_->temperature);
+    g.setRandomSeed(context_->seed);
+    g.setRandomStream(id.group);
+    g.setMinVersion(id.admitted_version);
+  });
+  request(context_->samplers, caf::infinite, std::move(job))
+      .then([this,
+             sample](const wire::Message<wire::Rollout>& rollout) { on_rollout(sample, rollout); },
+            [this](const caf::error& error) { drop(system().render(error)); });
+}
+
+void EpisodeActor::on_rollout(uint32_t sample, const wire::Message<wire::Rollout>& rollout) {
+  const auto view = rollout.read();
+  if (view->getFinish() == wire::Rollout::Finish::CANCELLED)
+    return drop("its rollout was cancelled");
+  const auto tokens = wire::to_vector<int32_t>(view->getTokens());
+  std::string text = context_->tokenizer->decode(tokens);
+  judge(sample, rollout, text);
+  if (episode_.has_reference()) score(sample, rollout);
+  episode_.take(sample, rollout, std::move(text), context_->clock->now());
+}
+
+void EpisodeActor::judge(uint32_t sample, const wire::Message<wire::Rollout>& rollout,
+                         const std::string& text) {
+  auto job = wire::Message<wire::Judge>::build([&](wire::Judge::Builder j) {
+    set_job(j.initJob(), sample);
+    j.setKind(context_->kind);
+    j.setTask(episode_.identity().task);
+    j.setCompletion(text);
+    j.setFinish(rollout.read()->getFinish());
+  });
+  request(context_->rewards, caf::infinite, std::move(job))
+      .then(
+          [this, sample](const wire::Message<wire::Verdict>& verdict) {
+            const auto view = verdict.read();
+            if (view->getOutcome() != wire::Verdict::Outcome::SCORED)
+              return drop("not judged: " + std::string(view->getDetail().cStr()));
+            episode_.take(sample, verdict, context_->clock->now());
+            commit_if_complete();
+          },
+          [this](const caf::error& error) { drop(system().render(error)); });
+}
+
+void EpisodeActor::score(uint32_t sample, const wire::Message<wire::Rollout>& rollout) {
+  const auto& id = episode_.identity();
+  auto job = wire::Message<wire::Score>::build([&](wire::Score::Builder s) {
+    set_job(s.initJob(), sample);
+    wire::fill_list(s.initPrompt(static_cast<unsigned>(id.prompt.size())), id.prompt);
+    s.setCompletion(rollout.read()->getTokens());
+    s.setTemperature(context_->temperature);
+    s.setReferenceVersion(reference_version_);
+  });
+  request(context_->references, caf::infinite, std::move(job))
+      .then(
+          [this, sample](const wire::Message<wire::Scores>& scores) {
+            episode_.take(sample, scores, context_->clock->now());
+            commit_if_complete();
+          },
+          [this](const caf::error& error) { drop(system().render(error)); });
+}
+
+void EpisodeActor::commit_if_complete() {
+  if (!episode_.complete()) return;
+  send(conductor_, episode_.assemble());
+  quit();
+}
+
+void EpisodeActor::drop(const std::string& why) {
+  for (uint32_t sample = 0; sample < context_->group_size; ++sample) {
+    const auto cancel = wire::Message<wire::Cancel>::build(
+        [&](wire::Cancel::Builder c) { set_job(c.initJob(), sample); });
+    send(context_->samplers, cancel);
+    send(context_->rewards, cancel);
+    if (context_->references) send(context_->references, cancel);
+  }
+  send(conductor_, dropped_atom::value, episode_.identity().group, why);
+  quit();
+}
+
+}  // namespace thespis

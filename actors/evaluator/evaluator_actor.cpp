@@ -1,0 +1,127 @@
+#include "actors/evaluator/evaluator_actor.hpp"
+
+#include <utility>
+
+#include "runtime/wire/lists.hpp"
+
+namespace thespis {
+namespace {
+
+// Sets evaluation apart from training: in job ids, and so in the keys of random numbers.
+constexpr uint64_t kEvaluationStream = uint64_t{1} << 63;
+
+}  // namespace
+
+EvaluatorActor::EvaluatorActor(caf::actor_config& config, EvaluatorOptions options)
+    : caf::event_based_actor(config), options_(std::move(options)) {}
+
+caf::behavior EvaluatorActor::make_behavior() {
+  return {
+      [this](evaluate_atom, PolicyUpdate& update, uint32_t samples) -> caf::result<EvalReport> {
+        auto promise = make_response_promise();
+        orders_.push_back({std::move(update.policy), samples, promise});
+        if (orders_.size() == 1) begin();
+        return promise;
+      },
+  };
+}
+
+void EvaluatorActor::begin() {
+  const Order& order = orders_.front();
+  ++round_;
+  started_ = options_.episodes->clock->now();
+  tokens_ = well_formed_ = 0;
+  missing_ = options_.prompts.size() * order.samples;
+  judged_.assign(options_.prompts.size(), std::vector<JudgedSample>(order.samples));
+  send(options_.sampler, PolicyUpdate{order.policy, false});
+  for (uint32_t prompt = 0; prompt < options_.prompts.size(); ++prompt)
+    for (uint32_t sample = 0; sample < order.samples; ++sample) generate(prompt, sample);
+}
+
+void EvaluatorActor::generate(uint32_t prompt, uint32_t sample) {
+  const EpisodeContext& context = *options_.episodes;
+  const auto& tokens = options_.prompts[prompt].tokens;
+  auto job = wire::Message<wire::Generate>::build([&](wire::Generate::Builder g) {
+    g.initJob().setGroup(kEvaluationStream | prompt);
+    g.getJob().setSample(sample);
+    wire::fill_list(g.initPrompt(static_cast<unsigned>(tokens.size())), tokens);
+    wire::fill_list(g.initStopTokens(static_cast<unsigned>(context.stop_tokens.size())),
+                    context.stop_tokens);
+    g.setMaxTokens(context.max_tokens);
+    g.setTemperature(options_.temperature);
+    g.setRandomSeed(context.seed);
+    g.setRandomStream(kEvaluationStream | prompt);
+    g.setMinVersion(orders_.front().policy->version());
+  });
+  request(options_.sampler, caf::infinite, std::move(job))
+      .then(
+          [this, prompt, sample, round = round_](const wire::Message<wire::Rollout>& rollout) {
+            if (round == round_) judge(prompt, sample, rollout);
+          },
+          [this, round = round_](const caf::error& error) {
+            if (round == round_) fail(error);
+          });
+}
+
+void EvaluatorActor::judge(uint32_t prompt, uint32_t sample,
+                           const wire::Message<wire::Rollout>& rollout) {
+  const auto view = rollout.read();
+  const auto tokens = wire::to_vector<int32_t>(view->getTokens());
+  tokens_ += tokens.size();
+  auto job = wire::Message<wire::Judge>::build([&](wire::Judge::Builder j) {
+    j.setJob(view->getJob());
+    j.setKind(options_.episodes->kind);
+    j.setTask(options_.prompts[prompt].task);
+    j.setCompletion(options_.episodes->tokenizer->decode(tokens));
+    j.setFinish(view->getFinish());
+  });
+  request(options_.rewards, caf::infinite, std::move(job))
+      .then(
+          [this, prompt, sample, round = round_](const wire::Message<wire::Verdict>& verdict) {
+            if (round == round_) on_verdict(prompt, sample, *verdict.read());
+          },
+          [this, round = round_](const caf::error& error) {
+            if (round == round_) fail(error);
+          });
+}
+
+void EvaluatorActor::on_verdict(uint32_t prompt, uint32_t sample,
+                                const wire::Verdict::Reader& verdict) {
+  JudgedSample& judged = judged_[prompt][sample];
+  judged.answer = verdict.getAnswer();
+  for (const auto component : verdict.getComponents()) {
+    if (options_.accuracy == component.getName().cStr()) judged.correct = component.getValue() >= 1;
+    if (component.getName() == "format") well_formed_ += component.getValue() > 0;
+  }
+  if (--missing_ == 0) finish();
+}
+
+void EvaluatorActor::finish() {
+  Order order = std::move(orders_.front());
+  orders_.pop_front();
+  EvalReport report;
+  report.version = order.policy->version();
+  report.prompts = static_cast<uint32_t>(judged_.size());
+  report.samples = order.samples;
+  for (const auto& samples : judged_) {
+    report.pass_at_1 += pass_at_1(samples);
+    report.cons += majority_is_correct(samples);
+  }
+  const double prompts = static_cast<double>(judged_.size());
+  report.pass_at_1 /= prompts;
+  report.cons /= prompts;
+  report.format = static_cast<double>(well_formed_) / (prompts * order.samples);
+  report.length_mean = static_cast<double>(tokens_) / (prompts * order.samples);
+  report.seconds = env::seconds(options_.episodes->clock->now() - started_);
+  order.promise.deliver(std::move(report));
+  if (!orders_.empty()) begin();
+}
+
+void EvaluatorActor::fail(const caf::error& error) {
+  ++round_;
+  orders_.front().promise.deliver(error);
+  orders_.pop_front();
+  if (!orders_.empty()) begin();
+}
+
+}  // namespace thespis

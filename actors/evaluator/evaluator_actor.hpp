@@ -1,0 +1,54 @@
+#pragma once
+// Measures one policy version on held-out prompts, beside the training: a client of the reward pool
+// like any other, with a sampler of its own that is pinned to that version. One evaluation at a time.
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "actors/base/messages.hpp"
+#include "actors/conductor/conductor_actor.hpp"
+#include "actors/evaluator/vote.hpp"
+
+namespace thespis {
+
+struct EvaluatorOptions {
+  caf::actor sampler;  ///< Nobody else's: it serves the version under evaluation.
+  caf::actor rewards;
+  std::vector<PromptText> prompts;
+  std::shared_ptr<const EpisodeContext> episodes;  ///< Lengths, stop tokens, seed, verifier.
+  float temperature = 1;
+  /// Name of the verdict's component that says "correct"; its value is then 1.
+  std::string accuracy = "accuracy";
+};
+
+class EvaluatorActor : public caf::event_based_actor {
+ public:
+  EvaluatorActor(caf::actor_config& config, EvaluatorOptions options);
+  const char* name() const override { return "evaluator"; }
+
+ protected:
+  caf::behavior make_behavior() override;
+
+ private:
+  struct Order {
+    std::shared_ptr<const model::Policy> policy;
+    uint32_t samples;
+    caf::response_promise promise;
+  };
+  void begin();
+  void generate(uint32_t prompt, uint32_t sample);
+  void judge(uint32_t prompt, uint32_t sample, const wire::Message<wire::Rollout>& rollout);
+  void on_verdict(uint32_t prompt, uint32_t sample, const wire::Verdict::Reader& verdict);
+  void finish();
+  void fail(const caf::error& error);
+
+  EvaluatorOptions options_;
+  std::deque<Order> orders_;  // The first is under way. At most one for each evaluation of a run.
+  uint64_t round_ = 0;        // Answers of a failed evaluation are told apart by it.
+  std::vector<std::vector<JudgedSample>> judged_;
+  uint64_t missing_ = 0, tokens_ = 0, well_formed_ = 0;
+  env::Nanoseconds started_{0};
+};
+
+}  // namespace thespis

@@ -1,0 +1,211 @@
+#include "actors/learner/learner.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <utility>
+
+#include "actors/learner/advantage.hpp"
+#include "model/scorer.hpp"
+#include "runtime/wire/lists.hpp"
+
+namespace thespis::learner {
+namespace {
+
+// Sequences of earlier versions that a step compares by scoring them again: enough to catch a fault on
+// the first steps, few enough to cost a percent.
+constexpr size_t kRecomputedSequences = 4;
+
+bool same_bits(float a, float b) {
+  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
+}
+
+}  // namespace
+
+struct Learner::Sequence {
+  model::TrainItem item;
+  std::vector<float> behaviour, reference;
+  std::vector<uint8_t> mask;
+  double advantage = 0;
+  uint64_t version = 0;      ///< That sampled it.
+  bool one_version = false;  ///< All of it, under the temperature that it is trained with.
+};
+
+Learner::Learner(const config::Recipe& recipe, std::shared_ptr<const model::Policy> initial,
+                 gpu::ThreadPool& threads)
+    : train_(recipe.train),
+      response_length_max_(recipe.rollout.max_response_length),
+      loss_(LossOptions::of(recipe.train)),
+      threads_(threads),
+      trainer_(initial,
+               {recipe.train.beta1, recipe.train.beta2, recipe.train.epsilon,
+                recipe.train.weight_decay, recipe.train.clip_grad_norm},
+               {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes},
+               threads),
+      reference_(initial),
+      recent_{initial} {
+  temperature_ = static_cast<float>(recipe.rollout.temperature);
+}
+
+void Learner::restore(const LearnerSnapshot& snapshot) {
+  trainer_.restore(snapshot.policy, snapshot.first_moment, snapshot.second_moment,
+                   snapshot.optimizer_steps);
+  reference_ = snapshot.reference;
+  recent_ = {snapshot.policy};
+}
+
+LearnerSnapshot Learner::snapshot() const {
+  const auto m = trainer_.first_moment(), v = trainer_.second_moment();
+  return {trainer_.policy(),
+          reference_,
+          {m.begin(), m.end()},
+          {v.begin(), v.end()},
+          trainer_.step_count()};
+}
+
+double Learner::learning_rate() const {
+  const uint64_t step = trainer_.step_count() + 1;
+  if (step >= train_.warmup_steps) return train_.learning_rate;
+  return train_.learning_rate * static_cast<double>(step) /
+         static_cast<double>(train_.warmup_steps);
+}
+
+std::vector<Learner::Sequence> Learner::sequences_of(const Batch& batch, StepReport& report) const {
+  const uint64_t version = trainer_.policy()->version();
+  std::vector<Sequence> sequences;
+  AgeStatistics ages;
+  double truncated = 0;
+  for (const auto& message : batch.groups) {
+    const auto group = message.read();
+    const auto prompt = wire::to_vector<int32_t>(group->getPrompt());
+    std::vector<float> rewards;
+    for (const auto sample : group->getSamples()) {
+      rewards.push_back(sample.getScore() +
+                        overlong_reward(sample.getTokens().size(), response_length_max_,
+                                        train_.overlong_buffer, train_.overlong_penalty));
+      report.reward += sample.getScore();
+      for (const auto c : sample.getComponents()) report.components[c.getName()] += c.getValue();
+    }
+    const auto advantages = group_advantages(train_.adv_estimator, rewards);
+    report.zero_variance_groups += !is_informative(rewards);
+    for (unsigned s = 0; s < group->getSamples().size(); ++s) {
+      const auto sample = group->getSamples()[s];
+      const auto versions = wire::to_vector<uint64_t>(sample.getVersions());
+      Sequence q;
+      q.item.prompt = prompt;
+      q.item.completion = wire::to_vector<int32_t>(sample.getTokens());
+      q.item.temperature = temperature_;
+      q.behaviour = wire::to_vector<float>(sample.getLogprobs());
+      q.reference = wire::to_vector<float>(sample.getReferenceLogprobs());
+      q.mask = age_mask(versions, version, train_.max_age, ages);
+      q.advantage = advantages[s];
+      q.version = versions.empty() ? version : versions.front();
+      q.one_version = !versions.empty() && versions.front() == versions.back();
+      report.tokens += q.item.completion.size();
+      report.length_max =
+          std::max(report.length_max, static_cast<uint32_t>(q.item.completion.size()));
+      truncated += sample.getFinish() == wire::Rollout::Finish::LENGTH;
+      sequences.push_back(std::move(q));
+    }
+  }
+  const double n = std::max<double>(1, static_cast<double>(sequences.size()));
+  report.groups = static_cast<uint32_t>(batch.groups.size());
+  report.samples = static_cast<uint32_t>(sequences.size());
+  report.reward /= n;
+  for (auto& [name, value] : report.components) value /= n;
+  report.length_mean = static_cast<double>(report.tokens) / n;
+  report.truncated = truncated / n;
+  report.age_mean = ages.age_mean();
+  report.age_max = ages.age_max;
+  report.tokens_masked = ages.too_old;
+  return sequences;
+}
+
+StepReport Learner::step(const Batch& batch) {
+  StepReport report;
+  report.step = trainer_.step_count() + 1;
+  report.learning_rate = learning_rate();
+  const auto sequences = sequences_of(batch, report);
+  const uint64_t version = trainer_.policy()->version();
+
+  LossNormaliser normaliser(response_length_max_);
+  std::vector<model::TrainItem> items;
+  for (const Sequence& q : sequences) {
+    normaliser.add(q.mask);
+    items.push_back(q.item);
+  }
+  // One slot a sequence, so that the lanes' threads share nothing and the sums have one order.
+  struct Slot {
+    LossParts parts;
+    double entropy = 0;
+    uint64_t compared = 0, mismatches = 0;
+  };
+  std::vector<Slot> slots(sequences.size());
+  const auto stats = trainer_.step(
+      items,
+      [&](size_t i, std::span<const float> logprobs, std::span<const float> entropies,
+          std::span<float> dlogprobs) {
+        const Sequence& q = sequences[i];
+        Slot& slot = slots[i];
+        slot.parts = sequence_loss(loss_, normaliser,
+                                   {.logprobs = logprobs,
+                                    .behaviour = q.behaviour,
+                                    .proximal = {},
+                                    .reference = q.reference,
+                                    .entropies = entropies,
+                                    .mask = q.mask,
+                                    .advantage = q.advantage},
+                                   dlogprobs);
+        for (size_t t = 0; t < entropies.size(); ++t)
+          if (q.mask[t] != 0) slot.entropy += entropies[t];
+        if (!q.one_version || q.version != version) return;
+        slot.compared = logprobs.size();
+        for (size_t t = 0; t < logprobs.size(); ++t)
+          slot.mismatches += !same_bits(logprobs[t], q.behaviour[t]);
+      },
+      report.learning_rate);
+
+  LossParts sum;
+  for (const Slot& slot : slots) {
+    sum.add(slot.parts);
+    report.entropy += slot.entropy;
+    report.logprobs_compared += slot.compared;
+    report.logprob_mismatches += slot.mismatches;
+  }
+  const double tokens = std::max<double>(1, static_cast<double>(sum.tokens));
+  report.entropy /= tokens;
+  report.kl = loss_.kl_coef != 0 ? sum.kl_sum / tokens : 0;
+  report.clip_fraction = sum.clip_fraction();
+  report.loss = sum.loss();
+  report.grad_norm = stats.grad_norm;
+  count_mismatches(sequences, report);
+
+  const auto policy = trainer_.policy();
+  report.policy_version = policy->version();
+  recent_.push_back(policy);
+  while (recent_.size() > train_.max_age + 1) recent_.pop_front();
+  reference_was_reset_ = train_.reference_reset_steps != 0 &&
+                         trainer_.step_count() % train_.reference_reset_steps == 0;
+  if (reference_was_reset_) reference_ = policy;
+  return report;
+}
+
+void Learner::count_mismatches(const std::vector<Sequence>& sequences, StepReport& report) const {
+  const uint64_t current = recent_.back()->version();
+  size_t left = kRecomputedSequences;
+  for (const Sequence& q : sequences) {
+    if (left == 0) return;
+    if (!q.one_version || q.version == current) continue;
+    const auto policy = std::find_if(recent_.begin(), recent_.end(),
+                                     [&](const auto& p) { return p->version() == q.version; });
+    if (policy == recent_.end()) continue;
+    --left;
+    const model::ScoreItem item{q.item.prompt, q.item.completion, q.item.temperature};
+    const auto scored = model::score(**policy, {&item, 1}, threads_);
+    report.logprobs_compared += q.behaviour.size();
+    for (size_t t = 0; t < q.behaviour.size(); ++t)
+      report.logprob_mismatches += !same_bits(scored[0].logprobs[t], q.behaviour[t]);
+  }
+}
+
+}  // namespace thespis::learner

@@ -1,0 +1,58 @@
+#pragma once
+// One optimizer step from the groups of a batch: advantages, masks, loss, backward, AdamW, and the
+// comparison of the samplers' log-probs with our own. No actor, no clock: the shell calls step() on the
+// compute seam.
+//   LN-1  The step is a function of the batch in its order and of the learner's state (SEED).
+//   LN-2  A token older than max_age gets no gradient (AGE).
+//   LN-3  A token sampled wholly under one version has, under the same weights here, the same log-prob
+//         bit for bit (SAME-MATH): compared where the version is the current one, and on a sample of
+//         sequences of earlier versions still kept.
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "actors/base/messages.hpp"
+#include "actors/learner/age.hpp"
+#include "actors/learner/policy_loss.hpp"
+#include "model/trainer.hpp"
+#include "runtime/config/recipe.hpp"
+
+namespace thespis::learner {
+
+class Learner {
+ public:
+  Learner(const config::Recipe& recipe, std::shared_ptr<const model::Policy> initial,
+          gpu::ThreadPool& threads);
+  /// Continues where a checkpoint left off.
+  void restore(const LearnerSnapshot& snapshot);
+
+  /// Takes one step; policy() is then one version on. Throws Error where a number is not finite: the
+  /// state is then as before.
+  StepReport step(const Batch& batch);
+
+  std::shared_ptr<const model::Policy> policy() const { return trainer_.policy(); }
+  std::shared_ptr<const model::Policy> reference() const { return reference_; }
+  /// True once after a step at which the reference became the current policy.
+  bool reference_was_reset() const { return reference_was_reset_; }
+  LearnerSnapshot snapshot() const;
+
+ private:
+  struct Sequence;  // One completion with all that its loss needs.
+  std::vector<Sequence> sequences_of(const Batch& batch, StepReport& report) const;
+  void count_mismatches(const std::vector<Sequence>& sequences, StepReport& report) const;
+  double learning_rate() const;
+
+  config::TrainSection train_;
+  uint32_t response_length_max_;
+  float temperature_ = 1;
+  LossOptions loss_;
+  gpu::ThreadPool& threads_;
+  model::Trainer trainer_;
+  std::shared_ptr<const model::Policy> reference_;
+  bool reference_was_reset_ = false;
+  // The versions that a token in a batch may have been sampled under, newest last.
+  std::deque<std::shared_ptr<const model::Policy>> recent_;
+};
+
+}  // namespace thespis::learner

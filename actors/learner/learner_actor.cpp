@@ -1,0 +1,167 @@
+#include "actors/learner/learner_actor.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "runtime/base/error.hpp"
+
+namespace thespis {
+
+struct LearnedStep {
+  Stepped stepped;
+  std::shared_ptr<const model::Policy> reference;
+  bool reference_was_reset = false;
+  wire::Message<wire::WeightManifest> policy_manifest, reference_manifest;
+  std::string error;
+};
+
+namespace {
+
+/// Who the learner waited for: of the wait, what the slowest verdicts and reference scores account for
+/// goes to them, the rest to sampling. A short wait is nobody's fault.
+std::string starved_by(const Batch& batch, const StepReport& report) {
+  constexpr double kShortWaitShare = 0.05;
+  const double wait = report.wait_seconds;
+  if (wait < kShortWaitShare * (wait + report.busy_seconds)) return "learner";
+  double reward = 0, reference = 0;
+  for (const auto& group : batch.groups) {
+    const auto timing = group.read()->getTiming();
+    reward = std::max(reward, timing.getReward());
+    reference = std::max(reference, timing.getReference());
+  }
+  const double judged = std::max(reward, reference);
+  if (judged < wait / 2) return "sampler";
+  return reward >= reference ? "reward" : "reference";
+}
+
+}  // namespace
+
+LearnerActor::LearnerActor(caf::actor_config& config, LearnerOptions options)
+    : caf::event_based_actor(config),
+      options_(std::move(options)),
+      policy_(options_.learner->policy()),
+      reference_(options_.learner->reference()) {
+  set_down_handler([this](caf::down_msg& down) {
+    std::erase_if(subscribers_, [&](const Subscriber& s) { return s.handle == down.source; });
+  });
+}
+
+caf::behavior LearnerActor::make_behavior() {
+  return {
+      [this](start_atom, const caf::actor& conductor) {
+        conductor_ = conductor;
+        ask();
+      },
+      [this](subscribe_atom, const caf::actor& worker, bool remote, bool reference) {
+        subscribe({worker, remote, reference});
+      },
+      [this](step_atom, std::shared_ptr<LearnedStep>& learned) { on_step(*learned); },
+      [this](const wire::Message<wire::WeightAck>& ack) { on_ack(ack); },
+  };
+}
+
+void LearnerActor::subscribe(Subscriber newcomer) {
+  monitor(newcomer.handle);
+  subscribers_.push_back(newcomer);
+  if (newcomer.remote && !published_) {
+    policy_manifest_ =
+        options_.publisher->publish(policy_->version(), policy_->weights().arena.span());
+    reference_manifest_ = options_.publisher->publish(
+        reference_->version(), reference_->weights().arena.span(), /*reference=*/true);
+    published_ = true;
+  }
+  tell(newcomer);
+}
+
+void LearnerActor::on_ack(const wire::Message<wire::WeightAck>& ack) {
+  const auto view = ack.read();
+  const auto worker = caf::actor_cast<caf::actor>(current_sender());
+  const auto it = std::find_if(subscribers_.begin(), subscribers_.end(),
+                               [&](const Subscriber& s) { return s.handle == worker; });
+  if (it == subscribers_.end()) return;
+  if (view->getOutcome() == wire::WeightAck::Outcome::INSTALLED) {
+    it->refusals = 0;
+  } else if (view->getPolicyVersion() == (it->reference ? reference_ : policy_)->version() &&
+             ++it->refusals <= kRefusalsMax) {
+    tell(*it);  // An older version may well be superseded; the newest is announced again.
+  }
+}
+
+void LearnerActor::tell(const Subscriber& s) const {
+  auto* self = const_cast<LearnerActor*>(this);  // send() only enqueues at the receiver.
+  if (s.remote)
+    self->send(s.handle, s.reference ? reference_manifest_ : policy_manifest_);
+  else
+    self->send(s.handle, PolicyUpdate{s.reference ? reference_ : policy_, s.reference});
+}
+
+void LearnerActor::ask() {
+  asked_at_ = options_.clock->now();
+  // The conductor watches over the run's progress and ends it by name where a batch never comes.
+  request(conductor_, caf::infinite, batch_atom::value, policy_->version())
+      .then([this](Batch& batch) {
+        if (!batch.groups.empty()) compute(std::move(batch));
+      });
+}
+
+void LearnerActor::compute(Batch batch) {
+  const auto started = options_.clock->now();
+  const double waited = env::seconds(started - asked_at_);
+  const caf::actor self = this;
+  options_.compute->post([self, batch = std::move(batch), started, waited, options = options_,
+                          publish = published_] {
+    auto learned = std::make_shared<LearnedStep>();
+    try {
+      learner::Learner& learner = *options.learner;
+      StepReport& report = learned->stepped.report;
+      report = learner.step(batch);
+      learned->stepped.policy = learner.policy();
+      learned->reference = learner.reference();
+      learned->reference_was_reset = learner.reference_was_reset();
+      learned->stepped.reference_version = learned->reference->version();
+      const bool due = options.checkpoint_every != 0 && report.step % options.checkpoint_every == 0;
+      if (due || report.step == options.steps)
+        learned->stepped.snapshot = std::make_shared<const LearnerSnapshot>(learner.snapshot());
+      if (publish) {
+        const auto& policy = *learned->stepped.policy;
+        learned->policy_manifest =
+            options.publisher->publish(policy.version(), policy.weights().arena.span());
+        if (learned->reference_was_reset)
+          learned->reference_manifest = options.publisher->publish(
+              policy.version(), policy.weights().arena.span(), /*reference=*/true);
+      }
+      report.wait_seconds = waited;
+      report.busy_seconds = env::seconds(options.clock->now() - started);
+      report.starved_by = starved_by(batch, report);
+    } catch (const Error& error) {
+      learned->error = error.what();
+    }
+    caf::anon_send(self, step_atom::value, std::move(learned));
+  });
+}
+
+void LearnerActor::on_step(LearnedStep& learned) {
+  if (!learned.error.empty()) {
+    return quit(caf::make_error(caf::sec::runtime_error, "learner: " + learned.error));
+  }
+  policy_ = learned.stepped.policy;
+  reference_ = learned.reference;
+  if (learned.policy_manifest.size_bytes() > 0) {
+    policy_manifest_ = learned.policy_manifest;
+    if (learned.reference_was_reset) reference_manifest_ = learned.reference_manifest;
+  } else if (published_) {
+    // The first remote worker came while this step was computed.
+    policy_manifest_ =
+        options_.publisher->publish(policy_->version(), policy_->weights().arena.span());
+    if (learned.reference_was_reset)
+      reference_manifest_ = options_.publisher->publish(
+          reference_->version(), reference_->weights().arena.span(), /*reference=*/true);
+  }
+  for (const Subscriber& s : subscribers_)
+    if (!s.reference || learned.reference_was_reset) tell(s);
+  send(conductor_, std::move(learned.stepped));
+  ask();
+}
+
+}  // namespace thespis

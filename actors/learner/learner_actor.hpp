@@ -1,0 +1,62 @@
+#pragma once
+// The actor round a Learner: asks the conductor for a batch, has the step computed, publishes the new
+// weights to whoever subscribed, reports, asks again. It never holds up its mailbox.
+
+#include <memory>
+#include <vector>
+
+#include "actors/base/messages.hpp"
+#include "actors/learner/learner.hpp"
+#include "runtime/cluster/weight_channel.hpp"
+#include "runtime/env/clock.hpp"
+#include "runtime/env/compute.hpp"
+
+namespace thespis {
+
+struct LearnedStep;  // What a job on the compute seam comes back with.
+
+struct LearnerOptions {
+  std::shared_ptr<learner::Learner> learner;  ///< Touched on the compute seam only, once started.
+  std::shared_ptr<cluster::WeightPublisher> publisher;  ///< None: all workers are in this process.
+  env::Compute* compute = nullptr;
+  const env::Clock* clock = nullptr;
+  uint64_t checkpoint_every = 0;  ///< Steps; 0: only the last.
+  uint64_t steps = 0;             ///< The last step of the run, which is always kept.
+};
+
+class LearnerActor : public caf::event_based_actor {
+ public:
+  LearnerActor(caf::actor_config& config, LearnerOptions options);
+  const char* name() const override { return "learner"; }
+
+ protected:
+  caf::behavior make_behavior() override;
+
+ private:
+  struct Subscriber {
+    caf::actor handle;
+    bool remote;
+    bool reference;         ///< Wants the frozen policy, not the newest.
+    uint32_t refusals = 0;  ///< In a row: it could not get the newest weights.
+  };
+  static constexpr uint32_t kRefusalsMax = 5;  // Then it is left to its jobs' deadlines.
+  void subscribe(Subscriber newcomer);
+  void ask();
+  void compute(Batch batch);
+  void on_step(LearnedStep& learned);
+  void on_ack(const wire::Message<wire::WeightAck>& ack);
+  void tell(const Subscriber& subscriber) const;
+
+  LearnerOptions options_;
+  caf::actor conductor_;
+  std::vector<Subscriber> subscribers_;
+  std::shared_ptr<const model::Policy> policy_, reference_;
+  // What is announced to other processes; none before a remote worker came or where all are local.
+  wire::Message<wire::WeightManifest> policy_manifest_, reference_manifest_;
+  bool published_ = false;
+  env::Nanoseconds asked_at_{0};
+};
+
+}  // namespace thespis
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<thespis::LearnedStep>)

@@ -1,0 +1,175 @@
+#include "actors/sampler/sampler_actor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/base/error.hpp"
+#include "runtime/wire/lists.hpp"
+
+namespace thespis {
+namespace {
+
+/// What a turn of decoding came to.
+struct Turn {
+  std::vector<model::FinishedSequence> finished;
+  std::string error;
+};
+
+model::SequenceRequest request_of(const wire::Generate::Reader& job, uint64_t id) {
+  model::SequenceRequest r;
+  r.id = id;
+  r.prompt = wire::to_vector<int32_t>(job.getPrompt());
+  r.stop_tokens = wire::to_vector<int32_t>(job.getStopTokens());
+  r.max_tokens = job.getMaxTokens();
+  r.temperature = job.getTemperature();
+  r.random_seed = job.getRandomSeed();
+  r.random_stream = job.getRandomStream();
+  r.random_sample = job.getJob().getSample();
+  return r;
+}
+
+wire::Message<wire::Rollout> rollout_of(const model::FinishedSequence& f, uint64_t group,
+                                        uint32_t sample) {
+  const auto count = static_cast<unsigned>(f.tokens.size());
+  return wire::Message<wire::Rollout>::build(
+      [&](wire::Rollout::Builder r) {
+        r.initJob().setGroup(group);
+        r.getJob().setSample(sample);
+        wire::fill_list(r.initTokens(count), f.tokens);
+        wire::fill_list(r.initLogprobs(count), f.logprobs);
+        wire::fill_list(r.initVersions(count), f.versions);
+        r.setFinish(f.finish == model::FinishReason::kStop     ? wire::Rollout::Finish::STOP
+                    : f.finish == model::FinishReason::kLength ? wire::Rollout::Finish::LENGTH
+                                                               : wire::Rollout::Finish::CANCELLED);
+      },
+      64 + 2 * f.tokens.size());
+}
+
+}  // namespace
+}  // namespace thespis
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<thespis::Turn>)
+
+namespace thespis {
+
+SamplerActor::SamplerActor(caf::actor_config& config, SamplerOptions options)
+    : caf::event_based_actor(config), options_(std::move(options)) {}
+
+caf::behavior SamplerActor::make_behavior() {
+  return {
+      [this](wire::Message<wire::Generate>& job) -> caf::result<wire::Message<wire::Rollout>> {
+        auto promise = make_response_promise();
+        waiting_.push_back({std::move(job), promise});
+        interrupt_->store(true, std::memory_order_relaxed);
+        advance();
+        return promise;
+      },
+      [this](PolicyUpdate& update) { install(std::move(update.policy)); },
+      [this](wire::Message<wire::WeightManifest>& manifest) { fetch(std::move(manifest)); },
+      [this](const wire::Message<wire::Cancel>& message) { cancel(message); },
+      [this](step_atom, std::shared_ptr<Turn>& turn) {
+        busy_ = false;
+        if (!turn->error.empty()) {
+          // The generator's state is unknown: end, and the pool re-issues what was in flight.
+          return quit(caf::make_error(caf::sec::runtime_error, "sampler: " + turn->error));
+        }
+        deliver(turn->finished);
+        advance();
+      },
+  };
+}
+
+void SamplerActor::install(std::shared_ptr<const model::Policy> policy) {
+  if (installed_ && policy->version() < installed_->version()) return;  // Overtaken on its way.
+  pending_ = std::move(policy);
+  interrupt_->store(true, std::memory_order_relaxed);
+  advance();
+}
+
+void SamplerActor::fetch(wire::Message<wire::WeightManifest> manifest) {
+  const caf::actor self = this;
+  const auto source = caf::actor_cast<caf::actor>(current_sender());
+  options_.receiver->fetch(std::move(manifest),
+                           [self, source](const WeightReceiver::Fetched& fetched) {
+                             if (fetched.policy)
+                               caf::anon_send(self, PolicyUpdate{fetched.policy, false});
+                             if (source) caf::anon_send(source, fetched.ack);
+                           });
+}
+
+void SamplerActor::cancel(const wire::Message<wire::Cancel>& message) {
+  const auto view = message.read();
+  const uint64_t group = view->getJob().getGroup();
+  const uint32_t sample = view->getJob().getSample();
+  std::erase_if(waiting_, [&](Waiting& w) {
+    const auto job = w.job.read();
+    if (job->getJob().getGroup() != group || job->getJob().getSample() != sample) return false;
+    w.promise.deliver(caf::make_error(caf::sec::runtime_error, "cancelled"));
+    return true;
+  });
+  for (const auto& [id, active] : active_)
+    if (active.group == group && active.sample == sample) cancelled_.push_back(id);
+  interrupt_->store(true, std::memory_order_relaxed);
+}
+
+void SamplerActor::start_waiting() {
+  // Oldest first; a job that needs newer weights holds up none that does not.
+  for (auto it = waiting_.begin(); it != waiting_.end() && generator_->has_free_slot();) {
+    const auto job = it->job.read();
+    if (job->getMinVersion() > installed_->version()) {
+      ++it;
+      continue;
+    }
+    const uint64_t id = next_id_++;
+    try {
+      generator_->add(request_of(*job, id));
+      active_.emplace(id, Active{job->getJob().getGroup(), job->getJob().getSample(), it->promise});
+    } catch (const InputError& error) {
+      it->promise.deliver(caf::make_error(caf::sec::invalid_argument, error.what()));
+    }
+    it = waiting_.erase(it);
+  }
+}
+
+void SamplerActor::advance() {
+  if (busy_) return;
+  if (pending_) {
+    if (generator_)
+      generator_->install(pending_);
+    else
+      generator_ = std::make_unique<model::Generator>(pending_, options_.limits, *options_.threads);
+    installed_ = std::exchange(pending_, nullptr);
+  }
+  if (!generator_) return;
+  for (const uint64_t id : std::exchange(cancelled_, {})) generator_->cancel(id);
+  start_waiting();
+  if (generator_->active_count() == 0) return;
+  busy_ = true;
+  interrupt_->store(false, std::memory_order_relaxed);
+  const caf::actor self = this;
+  options_.compute->post([self, generator = generator_.get(), interrupt = interrupt_,
+                          steps = options_.steps_per_turn] {
+    auto turn = std::make_shared<Turn>();
+    try {
+      for (uint32_t i = 0; i < steps && turn->finished.empty(); ++i) {
+        if (i > 0 && interrupt->load(std::memory_order_relaxed)) break;
+        turn->finished = generator->step();
+        if (generator->active_count() == 0) break;
+      }
+    } catch (const Error& error) {
+      turn->error = error.what();
+    }
+    caf::anon_send(self, step_atom::value, std::move(turn));
+  });
+}
+
+void SamplerActor::deliver(std::vector<model::FinishedSequence>& finished) {
+  for (const model::FinishedSequence& f : finished) {
+    const auto it = active_.find(f.id);
+    if (it == active_.end()) continue;
+    it->second.promise.deliver(rollout_of(f, it->second.group, it->second.sample));
+    active_.erase(it);
+  }
+}
+
+}  // namespace thespis

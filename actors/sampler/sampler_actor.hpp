@@ -1,0 +1,68 @@
+#pragma once
+// Writes rollouts: the actor round a Generator. Decode steps run on the compute seam, a few at a time;
+// between two steps it takes new jobs in, gives finished ones back, and installs newer weights without
+// dropping what is in flight.
+//   S-1  Only the job in flight on the compute seam touches the generator; the actor does so only
+//        while none is.
+//   S-2  A job starts only under weights of at least its min_version (AGE, SEED).
+//   S-3  Weights are served only after their checksum was verified (WEIGHTS).
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+
+#include "actors/base/messages.hpp"
+#include "actors/base/weight_receiver.hpp"
+#include "model/generator.hpp"
+#include "runtime/env/compute.hpp"
+
+namespace thespis {
+
+struct SamplerOptions {
+  model::GeneratorLimits limits;
+  gpu::ThreadPool* threads = nullptr;
+  env::Compute* compute = nullptr;
+  std::shared_ptr<WeightReceiver> receiver;  ///< Only where weights come from another process.
+  uint32_t steps_per_turn = 8;  ///< Decode steps before the actor looks at its mailbox again.
+};
+
+class SamplerActor : public caf::event_based_actor {
+ public:
+  SamplerActor(caf::actor_config& config, SamplerOptions options);
+  const char* name() const override { return "sampler"; }
+
+ protected:
+  caf::behavior make_behavior() override;
+
+ private:
+  using Promise = caf::response_promise;
+  struct Waiting {
+    wire::Message<wire::Generate> job;
+    Promise promise;
+  };
+  struct Active {
+    uint64_t group;
+    uint32_t sample;
+    Promise promise;
+  };
+  void install(std::shared_ptr<const model::Policy> policy);
+  void fetch(wire::Message<wire::WeightManifest> manifest);
+  void cancel(const wire::Message<wire::Cancel>& message);
+  void start_waiting();
+  void advance();
+  void deliver(std::vector<model::FinishedSequence>& finished);
+
+  SamplerOptions options_;
+  std::unique_ptr<model::Generator> generator_;  // None before the first weights.
+  std::shared_ptr<const model::Policy> installed_, pending_;
+  std::deque<Waiting> waiting_;
+  std::unordered_map<uint64_t, Active> active_;  // By the generator's sequence id.
+  std::vector<uint64_t> cancelled_;              // To be told to the generator at the next turn.
+  uint64_t next_id_ = 1;
+  bool busy_ = false;
+  // Raised by the actor, read by the job in flight: come back, there is news.
+  std::shared_ptr<std::atomic<bool>> interrupt_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+}  // namespace thespis
