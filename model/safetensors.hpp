@@ -13,6 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/base/file.hpp"
+#include "runtime/env/file_system.hpp"
+
 namespace thespis::model {
 
 /// One tensor in a file. `dtype` is the format's name for it: "F32", "BF16", "I64", ...
@@ -47,7 +50,7 @@ class SafetensorsFile {
   void parse_header();
 
   std::filesystem::path path_;
-  std::shared_ptr<const std::span<const std::byte>> mapping_;  // Unmaps when the last copy goes.
+  std::shared_ptr<const MappedFile> mapping_;  // Unmaps when the last copy goes.
   std::vector<TensorEntry> tensors_;
   std::map<std::string, std::string> metadata_;
 };
@@ -62,6 +65,7 @@ struct TensorToWrite {
 /// Writes the tensors, in order of name, beside `path`, syncs, and renames: a reader sees the old
 /// file or the whole new one. Metadata is {"format": "pt"}. Throws Error naming the path (disk
 /// full, ...).
-void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWrite> tensors);
+void write_safetensors(env::FileSystem& files, const std::filesystem::path& path,
+                       std::vector<TensorToWrite> tensors);
 
 }  // namespace thespis::model

@@ -1,14 +1,13 @@
 #pragma once
-// Files as the rest of the program needs them: mapped for reading, read whole with a limit, and
-// replaced atomically. Every failure is an Error that names the path and the system's reason.
+// Files that users point at: models, tokenizers, data. What is wrong with them is the user's to cure, so
+// every failure is an InputError that names the path. What the program writes goes through
+// runtime/env/file_system.hpp.
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace thespis {
 
@@ -19,22 +18,15 @@ class MappedFile {
   /// Throws InputError: no such file, not a regular file, not readable.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
   std::span<const std::byte> bytes() const { return bytes_; }
 
  private:
   std::span<const std::byte> bytes_;
 };
 
-/// The whole file. Throws InputError: not readable, or more than `size_max` bytes.
-std::string read_file(const std::filesystem::path& path, uint64_t size_max);
-
-/// Writes the parts, one after the other, to "PATH.partial", syncs it, renames it to `path` and
-/// syncs the directory: whoever opens `path` sees the old file or the whole new one. Throws Error
-/// (disk full, no permission); then the partial file is gone and the old one as it was.
-void replace_file(const std::filesystem::path& path,
-                  const std::vector<std::span<const std::byte>>& parts);
-void replace_file(const std::filesystem::path& path, std::string_view text);
+/// The whole file. Throws InputError: not readable, or more than `size_bytes_max` bytes.
+std::string read_file(const std::filesystem::path& path, uint64_t size_bytes_max);
 
 }  // namespace thespis
