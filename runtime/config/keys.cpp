@@ -196,12 +196,16 @@ const Key kKeys[] = {
     {THESPIS_KEY(engine.threads), from(0, 4096), "Threads that compute; 0 is one a core"},
 
     {THESPIS_KEY(pretrain.tokens), from(1, 1e15), "Tokens to train on", kPretrain},
-    {THESPIS_KEY(pretrain.batch_sequences), from(1, 65536), "Sequences in one step"},
+    {THESPIS_KEY(pretrain.batch_sequences), from(1, 65536), "Packed rows in one step"},
     {THESPIS_KEY(pretrain.learning_rate), above(0, 1), "AdamW's, at its peak", kPretrain},
     {THESPIS_KEY(pretrain.warmup_steps), from(0, kCount), "Steps of linear warm-up"},
     {THESPIS_KEY(pretrain.final_lr_ratio), from(0, 1), "Last learning rate over the peak (cosine)"},
+    {THESPIS_KEY(pretrain.beta1), from(0, 0.999999), "AdamW's first moment"},
     {THESPIS_KEY(pretrain.beta2), from(0, 0.999999), "AdamW's second moment"},
+    {THESPIS_KEY(pretrain.epsilon), above(0, 1), "AdamW's epsilon"},
     {THESPIS_KEY(pretrain.weight_decay), from(0, 1), "AdamW's, decoupled"},
+    {THESPIS_KEY(pretrain.clip_grad_norm), from(0, 1e6),
+     "Largest norm of a gradient; 0 is no limit"},
     {THESPIS_KEY(pretrain.model.hidden_size), from(8, 65536), "Width"},
     {THESPIS_KEY(pretrain.model.layers), from(1, 1024), "Layers"},
     {THESPIS_KEY(pretrain.model.heads), from(1, 1024), "Query heads"},
@@ -209,9 +213,14 @@ const Key kKeys[] = {
     {THESPIS_KEY(pretrain.model.head_dim), from(2, 1024), "Width of a head; even"},
     {THESPIS_KEY(pretrain.model.ffn_size), from(8, 1 << 20),
      "Inner width of the feed-forward layer"},
+    {THESPIS_KEY(pretrain.model.context_length), from(16, 1 << 20),
+     "Tokens a sequence may have; the length of a training row"},
     {THESPIS_KEY(pretrain.corpus.stop_probability), from(0, 1), "Of giving up after a miss"},
+    {THESPIS_KEY(pretrain.corpus.patient_share), from(0, 1), "Documents that are more patient"},
+    {THESPIS_KEY(pretrain.corpus.patient_stop_probability), from(0, 1),
+     "Of giving up after a miss in those"},
     {THESPIS_KEY(pretrain.corpus.format_error_rate), from(0, 1), "Documents that break the format"},
-    {THESPIS_KEY(pretrain.corpus.attempts_max), from(1, 10000), "Attempts in one document"},
+    {THESPIS_KEY(pretrain.corpus.thought_tokens_max), from(8, 1 << 20), "Tokens of one thought"},
 };
 
 #undef THESPIS_KEY

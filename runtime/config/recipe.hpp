@@ -140,24 +140,31 @@ struct PretrainModelSection {
   uint32_t kv_heads = 2;
   uint32_t head_dim = 32;
   uint32_t ffn_size = 384;
+  uint32_t context_length = 256;  ///< Tokens; also the length of a packed training row.
   bool operator==(const PretrainModelSection&) const = default;
 };
 
+/// How made-up thoughts search: tasks/ writes them.
 struct PretrainCorpusSection {
-  double stop_probability = 0.35;
-  double format_error_rate = 0.1;
-  uint32_t attempts_max = 64;
+  double stop_probability = 0.95;          ///< Of giving up after a miss, in most documents.
+  double patient_share = 0.06;             ///< Documents that give up less readily:
+  double patient_stop_probability = 0.02;  ///< with this probability.
+  double format_error_rate = 0.12;
+  uint32_t thought_tokens_max = 222;
   bool operator==(const PretrainCorpusSection&) const = default;
 };
 
 struct PretrainSection {
   uint64_t tokens = 0;  ///< Required to pretrain.
-  uint32_t batch_sequences = 128;
+  uint32_t batch_sequences = 32;
   double learning_rate = 0;  ///< Required to pretrain.
   uint64_t warmup_steps = 100;
   double final_lr_ratio = 0.05;
+  double beta1 = 0.9;
   double beta2 = 0.95;
+  double epsilon = 1e-8;
   double weight_decay = 0.01;
+  double clip_grad_norm = 1;
   PretrainModelSection model;
   PretrainCorpusSection corpus;
   bool operator==(const PretrainSection&) const = default;
