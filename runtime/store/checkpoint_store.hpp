@@ -1,5 +1,6 @@
 #pragma once
-// Checkpoints in a directory: step-000120/ holds one file a blob and a manifest with their checksums.
+// Checkpoints in a directory: step-000120/ holds one file a blob and a manifest with their
+// checksums.
 //   CS-1  A directory named step-N is complete: it was written and synced under another name first.
 //   CS-2  A checkpoint that cannot be read whole, as its checksums say, is never loaded.
 //   CS-3  A save that fails leaves every earlier checkpoint as it was.
@@ -60,8 +61,9 @@ class CheckpointStore {
   /// `directory` is made when first needed. `files` outlives the store. `keep` is at least 1.
   CheckpointStore(env::FileSystem& files, std::string directory, uint32_t keep);
 
-  /// Writes aside, syncs, renames, then deletes what is superseded. Of two checkpoints of one step the
-  /// later is the newer. Throws DiskFull or FileError that says which checkpoint is still usable.
+  /// Writes aside, syncs, renames, then deletes what is superseded. Of two checkpoints of one step
+  /// the later is the newer. Throws DiskFull or FileError that says which checkpoint is still
+  /// usable.
   void save(const CheckpointInfo& info, std::span<const BlobView> blobs);
 
   /// Throws FileError only where the directory itself cannot be listed.

@@ -2,7 +2,8 @@
 // An append-only file of records that survives a crash at any moment: the prompt ledger's history.
 //   J-1  What append() returned for is durable. One append is one frame, written and synced as one.
 //   J-2  A frame that a crash tore can only be the last: it is cut, and the cut is reported.
-//   J-3  A damaged frame before a whole one was altered after it was durable: the journal is refused.
+//   J-3  A damaged frame before a whole one was altered after it was durable: the journal is
+//   refused.
 // A frame is "TJRN", u32 payload bytes, u64 XXH3-64 of what follows, u64 sequence number, and the
 // payload: for each record a u32 size and its bytes. Little-endian.
 
@@ -20,12 +21,14 @@ namespace thespis::store {
 
 class Journal {
  public:
-  /// Opens `path`, makes it where it does not exist. `files` outlives the journal. Throws Error where it
-  /// is altered (J-3) or larger than kJournalBytesMax, FileError where it cannot be read or written.
+  /// Opens `path`, makes it where it does not exist. `files` outlives the journal. Throws Error
+  /// where it is altered (J-3) or larger than kJournalBytesMax, FileError where it cannot be read
+  /// or written.
   Journal(env::FileSystem& files, std::string path);
 
-  /// Appends the records as one frame: after a crash all of them are there, or none. Throws FileError
-  /// (DiskFull); then the journal is as before, or, where not even that could be done, refuses all more.
+  /// Appends the records as one frame: after a crash all of them are there, or none. Throws
+  /// FileError (DiskFull); then the journal is as before, or, where not even that could be done,
+  /// refuses all more.
   void append(std::span<const std::string> records);
   void append(const std::string& record) { append({&record, 1}); }
 

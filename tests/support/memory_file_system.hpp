@@ -1,7 +1,7 @@
 #pragma once
 // A file system in memory that can be full, fail at any operation, and crash.
-//   After crash() a file holds its last synced bytes, or any mix that unsynced writes may leave: a prefix
-//   of what was appended. A directory holds its last synced names, or its present ones.
+//   After crash() a file holds its last synced bytes, or any mix that unsynced writes may leave: a
+//   prefix of what was appended. A directory holds its last synced names, or its present ones.
 
 #include <cerrno>
 #include <map>
@@ -26,8 +26,8 @@ class MemoryFileSystem final : public env::FileSystem {
  public:
   MemoryFileSystem() { root_->is_directory = true; }
 
-  /// The n-th mutating operation from now on (0: the next) fails with `error_number`, half done where it
-  /// is a write, and with it all later ones where `for_good`.
+  /// The n-th mutating operation from now on (0: the next) fails with `error_number`, half done
+  /// where it is a write, and with it all later ones where `for_good`.
   void fail_at(uint64_t n, int error_number, bool for_good) {
     fail_at_ = operations_ + n, error_number_ = error_number, for_good_ = for_good;
   }

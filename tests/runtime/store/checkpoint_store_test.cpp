@@ -1,7 +1,7 @@
 // Goal: CS-1 to CS-4 (checkpoint_store.hpp): whatever is torn, altered, full or cut off, the newest
-// checkpoint that is loaded is one that was saved, byte for byte, and none that was promised is lost.
-// Method: every byte of a small checkpoint cut and flipped; every operation of a save failing; a crash
-// after every operation, under a file system that forgets what was not synced.
+// checkpoint that is loaded is one that was saved, byte for byte, and none that was promised is
+// lost. Method: every byte of a small checkpoint cut and flipped; every operation of a save
+// failing; a crash after every operation, under a file system that forgets what was not synced.
 
 #include "runtime/store/checkpoint_store.hpp"
 

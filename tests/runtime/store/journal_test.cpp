@@ -1,7 +1,7 @@
 // Goal: J-1 to J-3 (journal.hpp): what was appended is there after any crash; a torn end is cut and
 // reported; a journal that was altered is refused, never silently shortened.
-// Method: every length and every flipped bit of a small journal; every operation of an append failing;
-// crashes under a file system that forgets what was not synced.
+// Method: every length and every flipped bit of a small journal; every operation of an append
+// failing; crashes under a file system that forgets what was not synced.
 
 #include "runtime/store/journal.hpp"
 
