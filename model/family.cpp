@@ -11,10 +11,10 @@ void record_decoder(Recorder& r, const ModelConfig& config) {
     std::vector<std::string> biases;
     if (config.qkv_bias)
       biases = {attention + "q_proj.bias", attention + "k_proj.bias", attention + "v_proj.bias"};
-    ValueId qkv = r.linear(r.norm(x, p + "input_layernorm.weight"),
-                           {attention + "q_proj.weight", attention + "k_proj.weight",
-                            attention + "v_proj.weight"},
-                           biases);
+    ValueId qkv = r.linear(
+        r.norm(x, p + "input_layernorm.weight"),
+        {attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"},
+        biases);
     if (config.qk_norm)
       qkv = r.head_norm(qkv, attention + "q_norm.weight", attention + "k_norm.weight");
     x = r.linear(r.attend(r.rope(qkv)), {attention + "o_proj.weight"}, {}, x);

@@ -76,7 +76,8 @@ FloatArena make_rope_table(const ModelConfig& c) {
 
 Plan::Plan(const ModelConfig& config)
     : config_(config), attend_shape_{config.head_count, config.kv_head_count, config.head_dim} {
-  Recorder recorder(*this, WeightLayout::of(config));
+  const WeightLayout layout = WeightLayout::of(config);
+  Recorder recorder(*this, layout);
   record_decoder(recorder, config);
   cut_segments();
   plan_gradients();
@@ -120,8 +121,8 @@ void Plan::plan_gradients() {
     const ValueId g = gradient_storage_[op->input];
     op->accumulate = exists[g];
     exists[g] = true;
-    const bool can_add = op->kind == OpKind::kNorm || op->kind == OpKind::kLinear ||
-                         op->kind == OpKind::kHeadNorm;
+    const bool can_add =
+        op->kind == OpKind::kNorm || op->kind == OpKind::kLinear || op->kind == OpKind::kHeadNorm;
     THESPIS_ASSERT(can_add || !op->accumulate);
   }
 }

@@ -45,11 +45,11 @@ struct OpRecord {
   ValueId input = kNone;
   ValueId output = kNone;
   ValueId residual = kNone;
-  ValueId lse = kNone;         // kAttend.
-  uint32_t matrix = kNone;     // Index into Plan::matrices().
+  ValueId lse = kNone;           // kAttend.
+  uint32_t matrix = kNone;       // Index into Plan::matrices().
   uint64_t weight = kNoOffset;   // kEmbed, kNorm; kHeadNorm: of q.
   uint64_t weight2 = kNoOffset;  // kHeadNorm: of k.
-  bool accumulate = false;     // Backward adds to the input's gradient, which exists already.
+  bool accumulate = false;       // Backward adds to the input's gradient, which exists already.
 };
 
 /// Where a value lies: `offset` counts floats for each row of the arena's capacity.
@@ -105,7 +105,7 @@ class Plan {
   std::vector<Segment> segments_;
   std::vector<MatrixSpec> matrices_;
   std::vector<uint32_t> widths_;
-  std::vector<ValueId> storage_;          // Values in place of another share its storage.
+  std::vector<ValueId> storage_;           // Values in place of another share its storage.
   std::vector<ValueId> gradient_storage_;  // Values whose gradients are one array.
   MemoryPlan forward_memory_, training_memory_;
   FloatArena rope_table_{0};

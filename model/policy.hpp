@@ -16,6 +16,8 @@ class Policy {
  public:
   /// Packs the weights. InputError where the engine cannot run the shapes (it names the field).
   Policy(std::shared_ptr<const Weights> weights, uint64_t version);
+  /// Another version of the same model: shares the plan of `previous`. The config must be equal.
+  Policy(const Policy& previous, std::shared_ptr<const Weights> weights, uint64_t version);
   ~Policy();
   Policy(const Policy&) = delete;
   Policy& operator=(const Policy&) = delete;
@@ -26,12 +28,15 @@ class Policy {
   uint64_t version() const { return version_; }
 
   const Plan& plan() const { return *plan_; }
+  std::shared_ptr<const Plan> shared_plan() const { return plan_; }
   const PackedWeights& packed() const { return *packed_; }
+  /// The weights of a tensor or a matrix that begins at `offset` of the arena.
+  const float* at(uint64_t offset) const { return weights_->arena.data() + offset; }
 
  private:
   std::shared_ptr<const Weights> weights_;
   uint64_t version_;
-  std::unique_ptr<const Plan> plan_;
+  std::shared_ptr<const Plan> plan_;
   std::unique_ptr<const PackedWeights> packed_;
 };
 

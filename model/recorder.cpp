@@ -55,10 +55,8 @@ ValueId Recorder::embed(const std::string& table) {
 
 ValueId Recorder::norm(ValueId x, const std::string& weight) {
   const ValueId out = value(plan_.widths_[x]);
-  plan_.ops_.push_back({.kind = OpKind::kNorm,
-                        .input = x,
-                        .output = out,
-                        .weight = layout_.at(weight).offset});
+  plan_.ops_.push_back(
+      {.kind = OpKind::kNorm, .input = x, .output = out, .weight = layout_.at(weight).offset});
   return out;
 }
 
@@ -66,16 +64,12 @@ ValueId Recorder::linear(ValueId x, const std::vector<std::string>& weights,
                          const std::vector<std::string>& biases, ValueId residual) {
   const uint32_t index = matrix(weights, biases);
   const ValueId out = value(plan_.matrices_[index].outputs);
-  plan_.ops_.push_back({.kind = OpKind::kLinear,
-                        .input = x,
-                        .output = out,
-                        .residual = residual,
-                        .matrix = index});
+  plan_.ops_.push_back(
+      {.kind = OpKind::kLinear, .input = x, .output = out, .residual = residual, .matrix = index});
   return out;
 }
 
-ValueId Recorder::head_norm(ValueId qkv, const std::string& q_weight,
-                            const std::string& k_weight) {
+ValueId Recorder::head_norm(ValueId qkv, const std::string& q_weight, const std::string& k_weight) {
   const ValueId out = value(plan_.widths_[qkv]);
   plan_.ops_.push_back({.kind = OpKind::kHeadNorm,
                         .input = qkv,

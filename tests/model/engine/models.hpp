@@ -1,0 +1,55 @@
+#pragma once
+// Small models and random sequences for the engine's tests.
+
+#include <memory>
+#include <vector>
+
+#include "model/policy.hpp"
+#include "model/trainer.hpp"
+#include "runtime/env/random.hpp"
+
+namespace thespis::test {
+
+struct ModelShape {
+  uint32_t vocab = 37, hidden = 48, layers = 2, heads = 4, kv_heads = 2, head_dim = 16, ffn = 80;
+  bool tied = true, bias = true, qk_norm = false;
+};
+
+inline model::ModelConfig model_config(const ModelShape& s) {
+  model::ModelConfig c;
+  c.vocab_size = s.vocab;
+  c.hidden_size = s.hidden;
+  c.layer_count = s.layers;
+  c.head_count = s.heads;
+  c.kv_head_count = s.kv_heads;
+  c.head_dim = s.head_dim;
+  c.ffn_size = s.ffn;
+  c.context_max = 256;
+  c.tied_embeddings = s.tied;
+  c.qkv_bias = s.bias;
+  c.qk_norm = s.qk_norm;
+  return c;
+}
+
+/// Weights large enough that attention and distributions are far from uniform; norms and biases random too.
+inline std::shared_ptr<const model::Weights> random_weights(const model::ModelConfig& config,
+                                                            uint64_t seed) {
+  auto weights = std::make_shared<model::Weights>(config);
+  for (size_t t = 0; t < weights->layout.tensors.size(); ++t) {
+    const model::TensorSpec& spec = weights->layout.tensors[t];
+    env::KeyedRandom random(seed, env::Purpose::kInit, t);
+    const bool is_norm = spec.name.find("norm.weight") != std::string::npos;
+    for (float& v : weights->tensor(spec))
+      v = static_cast<float>((is_norm ? 1.0 : 0.0) + 0.2 * random.normal());
+  }
+  return weights;
+}
+
+inline std::vector<int32_t> random_tokens(env::KeyedRandom& random, uint32_t count,
+                                          uint32_t vocab) {
+  std::vector<int32_t> tokens(count);
+  for (int32_t& t : tokens) t = static_cast<int32_t>(random.below(vocab));
+  return tokens;
+}
+
+}  // namespace thespis::test
