@@ -248,7 +248,11 @@ void write_safetensors(env::FileSystem& files, const std::filesystem::path& path
     for (const TensorToWrite& t : tensors) file->append(std::as_bytes(t.values));
     file->sync();
   } catch (const Error&) {
-    files.remove_tree(aside);
+    try {
+      files.remove_tree(aside);
+    } catch (const env::FileError&) {
+      // A file left behind is the lesser evil; the first cause is what the user must hear.
+    }
     throw;
   }
   files.rename(aside, path.string());

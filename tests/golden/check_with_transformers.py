@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""Opens a model directory that Thespis saved with the Hugging Face libraries and compares.
+
+Needs the Python packages torch, transformers and safetensors. Exits with 1 if anything is missing,
+unexpected, or different. Usage: check_with_transformers.py DIR
+"""
+
+import sys
+
+import torch
+import transformers
+from safetensors.torch import load_file
+
+
+def main():
+    folder = sys.argv[1]
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, output_loading_info=True, dtype="auto")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    problems = [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys")
+                if info.get(key)]
+    if model.dtype != torch.float32:
+        problems.append(f"dtype {model.dtype}")
+    state = model.state_dict()
+    for name, tensor in load_file(f"{folder}/model.safetensors").items():
+        if not torch.equal(state[name], tensor):
+            problems.append(f"{name} differs")
+    if tokenizer.eos_token_id != model.config.eos_token_id:
+        problems.append(f"eos {tokenizer.eos_token_id} and {model.config.eos_token_id}")
+    ids = torch.arange(min(8, model.config.vocab_size))[None]
+    with torch.no_grad():
+        logits = model(ids).logits
+    print(f"{type(model).__name__}, {model.num_parameters()} parameters, {len(tokenizer)} tokens, "
+          f"rope {model.config.rope_parameters}, logits {tuple(logits.shape)} mean {logits.mean():.6f}")
+    for problem in problems:
+        print("PROBLEM", problem)
+    return 1 if problems else 0
+
+
+sys.exit(main())
