@@ -1,4 +1,4 @@
-# Everything the build needs from outside, all of it Debian packages (docs/dependencies.md says why).
+# Everything the build needs from outside, all of it Debian packages; docs/dependencies.md says why.
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # pch_defines,time_macros: what ccache asks for to cache files that use a precompiled header.
@@ -16,7 +16,7 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(OpenSSL REQUIRED)
 
-# Those that come without CMake files (UCX has some, but Debian 13's name folders that do not exist).
+# Those that come without CMake files (UCX has some; Debian 13's name folders that do not exist).
 function(thespis_library name header)
   find_path(${name}_INCLUDE ${header} REQUIRED)
   add_library(thespis_ext_${name} INTERFACE)

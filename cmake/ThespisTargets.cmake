@@ -5,7 +5,9 @@ if(THESPIS_WERROR)
   target_compile_options(thespis_flags INTERFACE -Werror)
 endif()
 if(THESPIS_SANITIZE)
-  target_compile_options(thespis_flags INTERFACE -fsanitize=${THESPIS_SANITIZE} -fno-sanitize-recover=all)
+  # Every report ends the program (tests/sanitizers/ has the options); UBSan's must be recoverable
+  # for the list of reports inside CAF's headers to work.
+  target_compile_options(thespis_flags INTERFACE -fsanitize=${THESPIS_SANITIZE})
   target_link_options(thespis_flags INTERFACE -fsanitize=${THESPIS_SANITIZE})
 endif()
 target_include_directories(thespis_flags INTERFACE ${CMAKE_SOURCE_DIR})

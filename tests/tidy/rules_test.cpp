@@ -96,7 +96,7 @@ TEST_CASE("tidy: time and chance come through runtime/env") {
   CHECK(code("actors/a.cpp", "env.sleep(1);\nenv->sleep(1);\nmy::sleep(1);\nint sleep = 1;\n") ==
         0);
   CHECK(code("actors/a.cpp", "std::thread t;\n") == 1);
-  CHECK(code("actors/a.cpp", "auto id = std::this_thread::get_id();\n") == 0);
+  CHECK(code("actors/a.cpp", "std::thread::id id = std::this_thread::get_id();\n") == 0);
   CHECK(code("gpu/thread_pool.cpp", "std::thread t;\n") == 0);
   CHECK(code("model/a.cpp", "std::mt19937_64 random{1};\n") == 1);
   CHECK(code("tests/gpu/a_test.cpp", "std::mt19937_64 random{1};\n") == 0);
@@ -120,6 +120,8 @@ TEST_CASE("tidy: a swallowed exception is found") {
   CHECK(code("gpu/a.cpp", "try { f(); } catch (...) { g(); }\n") == 1);
   CHECK(code("gpu/a.cpp", "try { f(); } catch (const Error& e) {\n}\n") == 1);
   CHECK(code("gpu/a.cpp", "try { f(); } catch (const Error& e) { tell(e); }\n") == 0);
+  CHECK(code("gpu/a.cpp", "try { f(); } catch (const Error&) {\n  // Why not.\n}\n") == 0);
+  CHECK(code("gpu/a.cpp", "try { f(); } catch (...) {\n  // Why not.\n}\n") == 1);
   CHECK(code("gpu/a.cpp", "try { f(); } catch (...) { if (a) { g(); } throw; }\n") == 0);
   CHECK(code("gpu/a.cpp", "try { f(); } catch (...) { e = std::current_exception(); }\n") == 0);
 }
