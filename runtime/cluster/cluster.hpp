@@ -48,6 +48,8 @@ struct ClusterOptions {
   static constexpr uint64_t kSecretBytesMin = 8;
 };
 
+class Node;
+
 class Cluster {
  public:
   /// Binds and starts the network thread. Throws InputError for options that cannot be used, Error
@@ -80,15 +82,14 @@ class Cluster {
     uint32_t peers_suspected = 0;  ///< Of these, silent.
     uint64_t queued_bytes = 0;     ///< Unsent, all peers.
     uint64_t pending_requests = 0;
-    uint64_t messages_sent = 0, messages_received = 0;
+    uint64_t messages_sent = 0, messages_received = 0;  ///< To and from the peers joined now.
     uint64_t bytes_sent = 0, bytes_received = 0;
     uint64_t refused_connections = 0;  ///< Handshakes that failed, since the start.
   };
   Status status() const;
 
  private:
-  class Node;
-  std::shared_ptr<Node> node_;
+  std::unique_ptr<Node> node_;
 };
 
 }  // namespace thespis::cluster

@@ -37,10 +37,7 @@ EventLoop::~EventLoop() {
 }
 
 void EventLoop::start() {
-  thread_ = std::thread([this] {
-    thread_id_.store(std::this_thread::get_id());
-    run();
-  });
+  thread_ = std::thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "thespis-net");
 }
 
@@ -90,6 +87,7 @@ void EventLoop::poll_descriptors(int timeout_ms) {
 }
 
 void EventLoop::run() {
+  client_.on_start();
   env::Nanoseconds due{0};
   env::Nanoseconds looked{0};
   while (!client_.finished()) {

@@ -17,6 +17,8 @@ class EventLoop {
   class Client {
    public:
     virtual ~Client() = default;
+    /// First of all, once.
+    virtual void on_start() = 0;
     /// Does what can be done now. True: call me again at once.
     virtual bool turn(env::Nanoseconds now) = 0;
     /// True where turn() has something to do; asked after the last turn, before going to sleep.
@@ -38,7 +40,6 @@ class EventLoop {
   void join();
   /// From any thread.
   void wake();
-  bool on_thread() const { return std::this_thread::get_id() == thread_id_.load(); }
   static env::Nanoseconds now() { return env::RealClock{}.now(); }
 
   /// On the loop's thread, or before start(). `key` comes back in on_descriptor().
@@ -54,7 +55,6 @@ class EventLoop {
   Fd epoll_;
   Fd wake_;
   std::atomic<bool> asleep_{false};
-  std::atomic<std::thread::id> thread_id_{};
   std::thread thread_;
 };
 

@@ -207,14 +207,14 @@ std::optional<std::vector<uint8_t>> RecordStream::next() {
   uint32_t size = 0;
   for (size_t i = 0; i < kLengthBytes; ++i) size |= static_cast<uint32_t>(input_[i]) << (8 * i);
   if (size == 0 || size > kRecordBytesMax)
-    throw Error("a control record of " + std::to_string(size) + " bytes; the limit is " +
+    throw Error("it sent a control record of " + std::to_string(size) + " bytes; the limit is " +
                 std::to_string(kRecordBytesMax));
   const size_t whole = kLengthBytes + kMacBytes + size;
   if (input_.size() < whole) return std::nullopt;
   const std::span<const uint8_t> mac(input_.data() + kLengthBytes, kMacBytes);
   std::vector<uint8_t> payload(input_.begin() + kLengthBytes + kMacBytes, input_.begin() + whole);
   if (!same_bytes(mac, record_mac(receive_key_, received_, payload)))
-    throw Error("a control record is not authentic");
+    throw Error("it sent a control record that is not authentic");
   ++received_;
   input_.erase(input_.begin(), input_.begin() + whole);
   return payload;

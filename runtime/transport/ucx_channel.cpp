@@ -53,7 +53,7 @@ void UcxChannel::connect(const std::string& address, uint64_t token) {
   params.address = reinterpret_cast<const ucp_address_t*>(address.data());
   params.err_mode = UCP_ERR_HANDLING_MODE_NONE;
   params.err_handler.cb = [](void* self, ucp_ep_h, ucs_status_t status) {
-    static_cast<UcxChannel*>(self)->fail(ucs_status_string(status));
+    static_cast<UcxChannel*>(self)->fail(std::string("its channel failed: ") + ucs_status_string(status));
   };
   params.err_handler.arg = this;
   check(ucp_ep_create(worker_->get(), &params, &endpoint_), "connect to the peer's worker");
@@ -94,7 +94,7 @@ void UcxChannel::send(FrameHeader header, wire::Frame frame) {
 }
 
 void UcxChannel::finish_send(Sending* sending, ucs_status_t status) {
-  if (status != UCS_OK) fail(ucs_status_string(status));
+  if (status != UCS_OK) fail(std::string("its channel failed: ") + ucs_status_string(status));
   sent_bytes_ += cost_bytes(sending->frame);
   sending->frame = {};
   --sending_;
@@ -123,12 +123,12 @@ ucs_status_t UcxChannel::on_active_message(void* self, const void* header, size_
 ucs_status_t UcxChannel::receive(const FrameHeader& header, void* data, size_t data_bytes,
                                  bool rendezvous) {
   if (data_bytes > limits_.frame_bytes_max) {
-    fail("sent a message of " + std::to_string(data_bytes) + " bytes; the limit here is " +
+    fail("it sent a message of " + std::to_string(data_bytes) + " bytes; the limit here is " +
          std::to_string(limits_.frame_bytes_max));
     return UCS_OK;
   }
   if (data_bytes % sizeof(capnp::word) != 0) {
-    fail("sent a frame of " + std::to_string(data_bytes) + " bytes: not whole 8-byte words");
+    fail("it sent a frame of " + std::to_string(data_bytes) + " bytes: not whole 8-byte words");
     return UCS_OK;
   }
   wire::Frame frame;
@@ -167,16 +167,16 @@ void UcxChannel::finish_receive(Receiving* receiving, ucs_status_t status) {
   if (status == UCS_OK)
     arrived(receiving->header, std::move(receiving->frame));
   else
-    fail(ucs_status_string(status));
+    fail(std::string("its channel failed: ") + ucs_status_string(status));
   receivings_.erase(found);
 }
 
 void UcxChannel::arrived(const FrameHeader& header, wire::Frame frame) {
   if (header.number != received_count_ + 1) {
     if (header.number <= received_count_ || early_.contains(header.number))
-      return fail("sent frame " + std::to_string(header.number) + " twice");
+      return fail("it sent frame " + std::to_string(header.number) + " twice");
     if (early_.size() >= limits_.reordered_frames_max)
-      return fail("sent too many frames ahead of frame " + std::to_string(received_count_ + 1));
+      return fail("it sent too many frames ahead of frame " + std::to_string(received_count_ + 1));
     early_.emplace(header.number, Received{header, std::move(frame)});
     return;
   }
