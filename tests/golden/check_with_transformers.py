@@ -5,8 +5,10 @@ Needs the Python packages torch, transformers and safetensors. Exits with 1 if a
 unexpected, or different. Usage: check_with_transformers.py DIR
 """
 
+import random
 import sys
 
+import tokenizers
 import torch
 import transformers
 from safetensors.torch import load_file
@@ -27,6 +29,17 @@ def main():
             problems.append(f"{name} differs")
     if tokenizer.eos_token_id != model.config.eos_token_id:
         problems.append(f"eos {tokenizer.eos_token_id} and {model.config.eos_token_id}")
+    raw = tokenizers.Tokenizer.from_file(f"{folder}/tokenizer.json")
+    chance = random.Random(1)
+    vocabulary = sorted(raw.get_vocab())
+    for _ in range(200):
+        text = "".join(chance.choice(vocabulary) for _ in range(20))
+        if tokenizer.encode(text) != raw.encode(text).ids or raw.decode(
+                raw.encode(text).ids, skip_special_tokens=False) != text:
+            # Seen with model_type qwen2 under transformers 5, which puts its own byte-level
+            # pre-tokenizer there whatever tokenizer.json says.
+            problems.append(f"{type(tokenizer).__name__} encodes {text!r} otherwise than tokenizer.json")
+            break
     ids = torch.arange(min(8, model.config.vocab_size))[None]
     with torch.no_grad():
         logits = model(ids).logits
