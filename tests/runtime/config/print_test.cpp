@@ -44,8 +44,9 @@ struct Randomise {
     *choice.index = static_cast<uint8_t>(random.below(static_cast<uint32_t>(choice.names.size())));
   }
   std::string text() const {
-    static constexpr std::string_view kPieces[] = {
-        "a", "\"", "\\", "\n", "\t", "#", "]", "\x7f", "\x01", "é", "日", "=", " ", "'", "\\u0041"};
+    static constexpr std::string_view kPieces[] = {"a",      "\"", "\\",   "\n",   "\t",
+                                                   "#",      "]",  "\x7f", "\x01", "é",
+                                                   "\u65e5", "=",  " ",    "'",    "\\u0041"};
     std::string out;
     for (uint32_t n = random.below(12); n > 0; --n)
       out += kPieces[random.below(std::size(kPieces))];
