@@ -1,0 +1,157 @@
+// Log-probs, entropies and gradients of whole models against an independent float64 model: forward within
+// float32 rounding, backward against central differences of the float64 loss, for every tensor.
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include "model/executor.hpp"
+#include "model/packed_weights.hpp"
+#include "model/scorer.hpp"
+#include "tests/model/engine/models.hpp"
+#include "tests/model/engine/reference_model.hpp"
+#include "tests/support/seeds.hpp"
+
+using namespace thespis;
+using namespace thespis::model;
+
+namespace {
+
+// Qwen2, Qwen3 and Llama in small; the last has an odd vocabulary, one kv head and a ragged width.
+const test::ModelShape kShapes[] = {
+    {},
+    {.vocab = 50,
+     .hidden = 64,
+     .heads = 6,
+     .kv_heads = 3,
+     .head_dim = 32,
+     .tied = false,
+     .bias = false,
+     .qk_norm = true},
+    {.vocab = 33,
+     .hidden = 80,
+     .layers = 3,
+     .heads = 3,
+     .kv_heads = 1,
+     .head_dim = 48,
+     .ffn = 112,
+     .tied = false,
+     .bias = false},
+};
+
+struct Sample {
+  std::vector<int32_t> prompt, completion;
+  float temperature;
+  std::vector<float> dlogprobs;
+};
+
+std::vector<Sample> random_samples(env::KeyedRandom& random, uint32_t vocab) {
+  std::vector<Sample> samples;
+  for (const auto& [prompt, completion] :
+       {std::pair{1u, 1u}, {3u, 20u}, {18u, 15u}, {5u, 0u}, {16u, 30u}}) {
+    Sample s;
+    s.prompt = test::random_tokens(random, prompt, vocab);
+    s.completion = test::random_tokens(random, completion, vocab);
+    s.temperature = 0.6f + static_cast<float>(random.uniform());
+    for (uint32_t i = 0; i < completion; ++i)
+      s.dlogprobs.push_back(static_cast<float>(random.normal()));
+    samples.push_back(s);
+  }
+  return samples;
+}
+
+std::vector<int32_t> joined(const Sample& s) {
+  std::vector<int32_t> tokens = s.prompt;
+  tokens.insert(tokens.end(), s.completion.begin(), s.completion.end());
+  return tokens;
+}
+
+double reference_loss(const test::ReferenceModel& model, const std::vector<Sample>& samples) {
+  double loss = 0;
+  for (const Sample& s : samples) {
+    const auto r = model.score(joined(s), s.prompt.size(), double{s.temperature});
+    for (size_t i = 0; i < s.completion.size(); ++i) loss += double{s.dlogprobs[i]} * r.logprobs[i];
+  }
+  return loss;
+}
+
+}  // namespace
+
+TEST_CASE("engine: log-probs and entropies are those of a float64 model") {
+  const test::ModelShape shape = kShapes[GENERATE(0, 1, 2)];
+  const ModelConfig config = test::model_config(shape);
+  CAPTURE(test::seed(), config.hidden_size);
+  gpu::ThreadPool pool(1);
+  const auto weights = test::random_weights(config, test::seed());
+  const Policy policy(weights, 0);
+  const test::ReferenceModel reference(
+      config, {weights->arena.data(), weights->arena.data() + weights->arena.size()});
+  env::KeyedRandom random(test::seed(), env::Purpose::kData, 1);
+  const auto samples = random_samples(random, config.vocab_size);
+  std::vector<ScoreItem> items;
+  for (const Sample& s : samples) items.push_back({s.prompt, s.completion, s.temperature});
+  const auto scores = score(policy, items, pool);
+  REQUIRE(scores.size() == samples.size());
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const auto r = reference.score(joined(samples[i]), samples[i].prompt.size(),
+                                   double{samples[i].temperature});
+    REQUIRE(scores[i].logprobs.size() == r.logprobs.size());
+    REQUIRE(scores[i].entropies.size() == r.entropies.size());
+    // A few hundred float32 roundings of values up to about 10.
+    for (size_t p = 0; p < r.logprobs.size(); ++p) {
+      CHECK(std::abs(double{scores[i].logprobs[p]} - r.logprobs[p]) < 5e-5);
+      CHECK(std::abs(double{scores[i].entropies[p]} - r.entropies[p]) < 5e-5);
+    }
+  }
+}
+
+TEST_CASE("engine: gradients are the slopes of a float64 model") {
+  const test::ModelShape shape = kShapes[GENERATE(0, 1, 2)];
+  const ModelConfig config = test::model_config(shape);
+  CAPTURE(test::seed(), config.hidden_size);
+  const auto weights = test::random_weights(config, test::seed());
+  const Policy policy(weights, 0);
+  env::KeyedRandom random(test::seed(), env::Purpose::kData, 2);
+  const auto samples = random_samples(random, config.vocab_size);
+
+  WholeSequences sequences;
+  std::vector<float> dlogprobs;
+  for (const Sample& s : samples) {
+    sequences.add({s.prompt, s.completion, s.temperature});
+    dlogprobs.insert(dlogprobs.end(), s.dlogprobs.begin(), s.dlogprobs.end());
+  }
+  Executor executor(policy.shared_plan(), Executor::Purpose::kTraining);
+  policy.packed().prepare_backward();
+  std::vector<float> gradient(weights->layout.size, 0.0f);
+  executor.forward(policy, sequences);
+  executor.backward(policy, sequences, dlogprobs, gradient.data());
+
+  test::ReferenceModel reference(
+      config, {weights->arena.data(), weights->arena.data() + weights->arena.size()});
+  for (const TensorSpec& t : weights->layout.tensors) {
+    CAPTURE(t.name);
+    double norm = 0;
+    for (uint64_t i = 0; i < t.size(); ++i)
+      norm += double{gradient[t.offset + i]} * double{gradient[t.offset + i]};
+    norm = std::sqrt(norm);
+    CHECK(norm > 1e-3);
+    // A random direction over the whole tensor: no element can be wrong unseen.
+    std::vector<double> direction(t.size());
+    double expected = 0;
+    for (uint64_t i = 0; i < t.size(); ++i) {
+      direction[i] = random.normal();
+      expected += direction[i] * double{gradient[t.offset + i]};
+    }
+    constexpr double kStep = 1e-6;
+    const auto shifted = [&](double by) {
+      std::vector<double>& arena = reference.arena();
+      const std::vector<double> before = arena;
+      for (uint64_t i = 0; i < t.size(); ++i) arena[t.offset + i] += by * direction[i];
+      const double loss = reference_loss(reference, samples);
+      arena = before;
+      return loss;
+    };
+    const double slope = (shifted(kStep) - shifted(-kStep)) / (2 * kStep);
+    // The slope's size is about the gradient's norm; float32 backward keeps five digits of it.
+    CHECK(std::abs(slope - expected) < 1e-4 * norm);
+  }
+}
