@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.hpp"
 #include "schemas/cluster.capnp.h"
+#include "schemas/group.capnp.h"
 #include "schemas/rollout.capnp.h"
 #include "schemas/weights.capnp.h"
 
@@ -36,6 +37,8 @@ Registry Registry::all() {
       entry<WorkerJoin>("WorkerJoin"),
       entry<WorkerAccepted>("WorkerAccepted"),
       entry<WorkerLeave>("WorkerLeave"),
+      entry<RunRequest>("RunRequest"),
+      entry<RunDescription>("RunDescription"),
       entry<PeerEvent>("PeerEvent"),
       entry<Generate>("Generate"),
       entry<Rollout>("Rollout"),
@@ -44,6 +47,8 @@ Registry Registry::all() {
       entry<Score>("Score"),
       entry<Scores>("Scores"),
       entry<Failure>("Failure"),
+      entry<Cancel>("Cancel"),
+      entry<Group>("Group"),
       entry<WeightManifest>("WeightManifest"),
       entry<WeightAck>("WeightAck"),
       entry<WeightRequest>("WeightRequest"),
