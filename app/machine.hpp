@@ -1,0 +1,28 @@
+#pragma once
+// What a machine offers, found by trying rather than by reading names and versions. For `thespis doctor`.
+
+#include <string>
+#include <vector>
+
+namespace thespis::app {
+
+struct Finding {
+  std::string what;       ///< "landlock"
+  std::string found;      ///< "ABI 7"
+  std::string therefore;  ///< What is on or off because of it.
+};
+
+Finding find_processor();
+Finding find_memory();
+Finding find_shared_memory();
+Finding find_cuda_driver();
+Finding find_cuda_toolkit();
+std::vector<Finding> find_ucx();
+
+/// Forks, so it must run before anything starts a thread.
+Finding find_user_namespaces();
+Finding find_landlock();
+Finding find_seccomp();
+Finding find_cgroups();
+
+}  // namespace thespis::app
