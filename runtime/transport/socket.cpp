@@ -50,6 +50,16 @@ bool is_loopback(const sockaddr_storage& address) {
   return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr) != 0;
 }
 
+std::string interface_with(const sockaddr_storage& address) {
+  if (is_loopback(address)) return "lo";
+  ifaddrs* found = nullptr;
+  if (getifaddrs(&found) != 0) throw Error(errno_text("cannot list network interfaces", errno));
+  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(found, freeifaddrs);
+  for (const ifaddrs* i = found; i != nullptr; i = i->ifa_next)
+    if (same_host(i->ifa_addr, address)) return i->ifa_name;
+  return {};
+}
+
 void set_option(const Fd& socket, int level, int option, const char* name) {
   const int on = 1;
   if (setsockopt(socket.get(), level, option, &on, sizeof on) != 0)
@@ -176,13 +186,11 @@ std::string local_interface(const Fd& socket) {
   socklen_t size = sizeof address;
   if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
     throw Error(errno_text("cannot read a socket's address", errno));
-  if (is_loopback(address)) return "lo";
-  ifaddrs* found = nullptr;
-  if (getifaddrs(&found) != 0) throw Error(errno_text("cannot list network interfaces", errno));
-  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(found, freeifaddrs);
-  for (const ifaddrs* i = found; i != nullptr; i = i->ifa_next)
-    if (same_host(i->ifa_addr, address)) return i->ifa_name;
-  return {};
+  return interface_with(address);
+}
+
+std::string host_interface(const std::string& host) {
+  return interface_with(resolve({host, 0}, true).front().storage);
 }
 
 }  // namespace thespis::transport

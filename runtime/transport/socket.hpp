@@ -57,6 +57,8 @@ std::string local_address(const Fd& socket);
 std::string peer_address(const Fd& socket);
 /// Name of the network interface that has this end's address, "lo" for loopback; empty where none has.
 std::string local_interface(const Fd& socket);
+/// The same for a host of this machine.
+std::string host_interface(const std::string& host);
 
 /// "what: reason of errno", for errors.
 std::string errno_text(const std::string& what, int error);

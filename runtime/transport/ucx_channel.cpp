@@ -53,7 +53,8 @@ void UcxChannel::connect(const std::string& address, uint64_t token) {
   params.address = reinterpret_cast<const ucp_address_t*>(address.data());
   params.err_mode = UCP_ERR_HANDLING_MODE_NONE;
   params.err_handler.cb = [](void* self, ucp_ep_h, ucs_status_t status) {
-    static_cast<UcxChannel*>(self)->fail(std::string("its channel failed: ") + ucs_status_string(status));
+    static_cast<UcxChannel*>(self)->fail(std::string("its channel failed: ") +
+                                         ucs_status_string(status));
   };
   params.err_handler.arg = this;
   check(ucp_ep_create(worker_->get(), &params, &endpoint_), "connect to the peer's worker");

@@ -80,7 +80,10 @@ UcxContext::UcxContext(const Settings& settings) {
   config.set("KEEPALIVE_INTERVAL", "inf");
   config.set("TCP_KEEPIDLE", "inf");
   ucp_params_t params{};
-  params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_NAME;
+  params.field_mask =
+      UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_NAME | UCP_PARAM_FIELD_MT_WORKERS_SHARED;
+  // Memory is registered while another thread serves gets.
+  params.mt_workers_shared = settings.use == Use::kRemoteGet ? 1 : 0;
   params.features =
       UCP_FEATURE_WAKEUP | (settings.use == Use::kMessages ? UCP_FEATURE_AM : UCP_FEATURE_RMA);
   params.name = "thespis";
