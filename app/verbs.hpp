@@ -1,16 +1,49 @@
 #pragma once
 // The program's verbs, one file each. Each returns the process's exit code; errors that end a verb are
-// exceptions that main turns into one line.
+// exceptions that main turns into one line: InputError into code 2, others into 1.
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace thespis::app {
 
-/// Prints what this machine has, and what is on or off because of it. Always 0.
-int run_doctor();
+struct TrainArguments {
+  std::string program;  ///< This executable, for the node processes that it starts.
+  std::string recipe;
+  std::vector<std::string> overrides;  ///< "train.max_age=0"
+  std::string out;                     ///< The run's directory; empty: runs/NAME.
+  bool resume = false;
+};
+int run_train(const TrainArguments& arguments);
+
+struct NodeArguments {
+  std::string join;   ///< HOST:PORT of the training.
+  std::string roles;  ///< "sampler=1,reward=4"
+  std::string secret_file;
+  std::string listen = "127.0.0.1:0";
+  uint32_t threads = 0;  ///< 0: all cores.
+};
+int run_node(const NodeArguments& arguments);
+
+struct PretrainArguments {
+  std::string recipe;
+  std::vector<std::string> overrides;
+  std::string out;  ///< The model's directory; empty: model.path.
+};
+int run_pretrain(const PretrainArguments& arguments);
+
+struct EvalArguments {
+  std::string recipe;
+  std::vector<std::string> overrides;
+  std::string model;  ///< Empty: model.path.
+};
+int run_eval(const EvalArguments& arguments);
 
 /// Prints the recipe in `path` whole, as TOML, with where each value came from. Throws InputError.
 int run_recipe(const std::string& path, const std::vector<std::string>& overrides);
+
+/// Prints what this machine has, and what is on or off because of it.
+int run_doctor();
 
 }  // namespace thespis::app
