@@ -57,10 +57,11 @@ std::string duration_text(double seconds) {
 
 Progress::Progress(Write write, Terminal terminal, std::string_view title)
     : write_(std::move(write)), terminal_(terminal) {
-  note(title);
+  show_note(title);
 }
 
 void Progress::step(const StepReport& report) {
+  const std::lock_guard lock(mutex_);
   last_ = report;
   activity_.clear();
   push(rewards_, report.reward);
@@ -74,11 +75,17 @@ void Progress::step(const StepReport& report) {
 }
 
 void Progress::activity(std::string_view text) {
+  const std::lock_guard lock(mutex_);
   activity_ = text;
   if (terminal_.live) draw();  // Elsewhere a line a step must do.
 }
 
 void Progress::note(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  show_note(text);
+}
+
+void Progress::show_note(std::string_view text) {
   erase();
   // On a terminal a long note may wrap: it is above the block and never drawn over.
   constexpr uint32_t kNoteColumnsMax = 1000;
@@ -87,8 +94,9 @@ void Progress::note(std::string_view text) {
 }
 
 void Progress::evaluated(uint64_t step, double pass_at_1) {
+  const std::lock_guard lock(mutex_);
   push_pass(pass_at_1);
-  note(fmt::format("step {}: pass@1 {:.1f} %", step, 100 * pass_at_1));
+  show_note(fmt::format("step {}: pass@1 {:.1f} %", step, 100 * pass_at_1));
 }
 
 void Progress::push_pass(double pass_at_1) {
@@ -97,6 +105,7 @@ void Progress::push_pass(double pass_at_1) {
 }
 
 void Progress::finish() {
+  const std::lock_guard lock(mutex_);
   drawn_lines_ = 0;
 }
 

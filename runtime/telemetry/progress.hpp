@@ -1,12 +1,14 @@
 #pragma once
 // What a user sees of a run: on a terminal a block of lines that is drawn over, elsewhere a plain
 // line a step. Draws only when told something; has no clock and no thread.
+// Any number of threads may tell it things.
 //   P-1  No line is wider than the terminal, so that drawing over never leaves remains.
 //   P-2  Not on a terminal: no escape sequences, no colours, one line for each step and each note.
 
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,11 +53,13 @@ class Progress {
   std::string eta() const;
   std::string colour(std::string_view text, int code) const;
   void push_pass(double pass_at_1);
+  void show_note(std::string_view text);
   void draw();
   void erase();
 
   Write write_;
   Terminal terminal_;
+  std::mutex mutex_;  // Held by every public function; guards all below and the order of writes.
   StepReport last_;
   std::string activity_;
   std::deque<double> rewards_, lengths_, seconds_;  // Of the last kHistory steps.
