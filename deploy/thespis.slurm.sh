@@ -28,7 +28,7 @@ fi
 
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 resume=()
-if [[ -d $out/checkpoints ]]; then resume=(--resume); fi
+if [[ -e $out/metrics.jsonl ]]; then resume=(--resume); fi
 
 srun --nodes=1 --ntasks=1 --nodelist="$head" --overlap \
   "$program" train "$recipe" --processes 1 --listen "0.0.0.0:$port" \
@@ -37,14 +37,14 @@ conductor=$!
 
 # Workers start before the conductor listens, or lose it: they try until the job ends.
 # shellcheck disable=SC2016  # Expanded by the shell on the worker's machine.
-srun --overlap --kill-on-bad-exit=0 bash -c '
-  until "$0" node --join "$1" --roles "$2" --secret-file "$3"; do sleep 5; done' \
+srun --overlap --kill-on-bad-exit=0 bash -c 'trap exit TERM
+  while :; do "$0" node --join "$1" --roles "$2" --secret-file "$3" || true; sleep 5; done' \
   "$program" "$head:$port" "$roles" "$out/secret" &
 workers=$!
 
 # The training decides how the job ends; workers go with it.
 status=0
 wait "$conductor" || status=$?
-kill -INT "$workers" 2>/dev/null || true
+kill -TERM "$workers" 2>/dev/null || true
 wait "$workers" || true
 exit "$status"
