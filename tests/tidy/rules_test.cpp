@@ -144,3 +144,14 @@ TEST_CASE("tidy: links lead somewhere") {
   CHECK(check_links({"docs/b.md", text}, paths).empty());
   CHECK(check_links({"docs/b.md", "see [a](b/a.md)\n"}, paths).size() == 1);
 }
+
+TEST_CASE("tidy: a promise has a test") {
+  const std::string table = "## Promises\n\n| promise | a |\n| --- | --- |\n| ONCE | b |\n";
+  const SourceFile once{"tests/a_test.cpp", "TEST_CASE(\"ONCE: ledger\") {\n"};
+  const SourceFile claim{"tests/a.sh", "# The promise ONCE, whole.\n"};
+  CHECK(check_promises({"docs/a.md", table}, {once}).empty());
+  CHECK(check_promises({"docs/a.md", table}, {claim}).empty());
+  CHECK(check_promises({"docs/a.md", table}, {{"tests/a_test.cpp", "// ONCE\n"}}).size() == 1);
+  CHECK(check_promises({"docs/a.md", table + "| AGE | c |\n"}, {once}).size() == 1);
+  CHECK(check_promises({"docs/a.md", "## Words\n| ONCE | b |\n"}, {once}).size() == 1);
+}

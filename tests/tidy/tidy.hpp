@@ -59,4 +59,9 @@ std::vector<Finding> check_tree(const std::vector<SourceFile>& files,
 /// Documents: every relative link in a Markdown file leads to a file or folder of `paths`.
 std::vector<Finding> check_links(const SourceFile& file, const std::set<std::string>& paths);
 
+/// Promises: every row of the table below "## Promises" in `document` has a test named after it: a
+/// TEST_CASE with its name, or a file below tests/ that says "the promise NAME".
+std::vector<Finding> check_promises(const SourceFile& document,
+                                    const std::vector<SourceFile>& files);
+
 }  // namespace thespis::tidy

@@ -89,4 +89,36 @@ std::vector<Finding> check_links(const SourceFile& file, const std::set<std::str
   return found;
 }
 
+std::vector<Finding> check_promises(const SourceFile& document,
+                                    const std::vector<SourceFile>& files) {
+  std::set<std::string> kept;  // The words of all test names and of all claims to test a promise.
+  for (const SourceFile& file : files) {
+    if (!file.path.starts_with("tests/") || file.path.starts_with("tests/tidy/")) continue;
+    for (const std::string_view line : lines_of(file.text)) {
+      if (line.find("TEST_CASE") == line.npos && line.find("promise") == line.npos) continue;
+      constexpr std::string_view kNameLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-";
+      for (size_t at = 0; at < line.size();) {
+        const size_t end = std::min(line.find_first_not_of(kNameLetters, at), line.size());
+        if (end > at) kept.emplace(line.substr(at, end - at));
+        at = end + 1;
+      }
+    }
+  }
+  std::vector<Finding> found;
+  size_t promise_count = 0;
+  bool inside = false;
+  const auto lines = lines_of(document.text);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].starts_with("## ")) inside = lines[i] == "## Promises";
+    if (!inside || !lines[i].starts_with("| ") || lines[i].starts_with("| ---")) continue;
+    const std::string name(lines[i].substr(2, lines[i].find(" |", 2) - 2));
+    if (name == "promise") continue;
+    ++promise_count;
+    if (!kept.contains(name))
+      found.push_back({document.path, i + 1, "no test is named after the promise " + name});
+  }
+  if (promise_count == 0) found.push_back({document.path, 0, "has no table of promises"});
+  return found;
+}
+
 }  // namespace thespis::tidy

@@ -105,3 +105,10 @@ TEST_CASE("tree: links in documents lead somewhere") {
     return file.path.ends_with(".md") ? check_links(file, paths) : std::vector<Finding>{};
   });
 }
+
+TEST_CASE("tree: every promise has a test named after it") {
+  const std::string path = "docs/architecture.md";
+  const auto found = check_promises({path, read(fs::path(THESPIS_SOURCE_DIR) / path)}, read_tree());
+  INFO(to_text(found));
+  CHECK(found.empty());
+}
