@@ -103,6 +103,7 @@ TEST_CASE("recipe: the printed form says where each value came from") {
   CHECK(text.find("seed = 3                           # --set | Every random number") == 0);
   CHECK(text.find("\nmax_age = 2                        # a?b.toml:2 | Steps") != text.npos);
   CHECK(text.find("\nkl_coef = 0.001                    # default | Weight") != text.npos);
+  CHECK(text.find("\ntemperature = 1.0 ") != text.npos);  // A float, for other readers of TOML.
   CHECK(text.find("\n# steps =    # not set; needed by thespis train | Optimizer steps\n") !=
         text.npos);
   for (const Key& key : keys()) {
