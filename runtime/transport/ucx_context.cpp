@@ -1,7 +1,9 @@
 #include "runtime/transport/ucx_context.hpp"
 
 #include <ucs/config/global_opts.h>
+#include <ucs/debug/debug.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -19,10 +21,12 @@ bool user_set(const std::string& name) {
 // UCX's own signal handlers print its backtrace over a sanitizer's report; its warnings tell of requests to a lost
 // peer, which are ours to drop.
 void set_process_options() {
-  if (!user_set("HANDLE_ERRORS"))
-    check(ucs_global_opts_set_value("HANDLE_ERRORS", "none"), "set UCX_HANDLE_ERRORS");
   if (!user_set("LOG_LEVEL"))
     check(ucs_global_opts_set_value("LOG_LEVEL", "error"), "set UCX_LOG_LEVEL");
+  if (user_set("HANDLE_ERRORS")) return;
+  // The library has installed its handlers when it was loaded.
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) ucs_debug_disable_signal(signal);
+  check(ucs_global_opts_set_value("HANDLE_ERRORS", "none"), "set UCX_HANDLE_ERRORS");
 }
 
 class Config {

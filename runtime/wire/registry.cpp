@@ -13,10 +13,9 @@ namespace thespis::wire {
 namespace {
 
 template <class T>
-caf::message message_of(Frame frame) {
+caf::message message_of(Frame frame, const FrameCheck& check) {
   auto message = Message<T>::adopt(std::move(frame));
-  // Walks all of it, pointer by pointer: what is out of bounds throws here and not in an actor.
-  message.read()->totalSize();
+  check.check(capnp::AnyStruct::Reader(*message.read()));
   return caf::make_message(std::move(message));
 }
 
@@ -27,7 +26,9 @@ Frame frame_of(const caf::type_erased_tuple& one) {
 
 template <class T>
 Registry::Entry entry(std::string_view name) {
-  return {Message<T>::type_id(), name, typeid(Message<T>), &message_of<T>, &frame_of<T>};
+  return {Message<T>::type_id(), name,
+          typeid(Message<T>),    std::make_shared<const FrameCheck>(capnp::Schema::from<T>()),
+          &message_of<T>,        &frame_of<T>};
 }
 
 }  // namespace
@@ -72,7 +73,7 @@ caf::message Registry::to_message(uint64_t type_id, Frame frame) const {
   if (frame.words == nullptr)
     throw Error("an empty frame where a " + std::string(entry.name) + " should be");
   try {
-    return entry.to_message(std::move(frame));
+    return entry.to_message(std::move(frame), *entry.check);
   } catch (const kj::Exception& e) {
     throw Error("a malformed " + std::string(entry.name) + ": " + e.getDescription().cStr());
   }

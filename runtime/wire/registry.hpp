@@ -11,6 +11,7 @@
 #include <caf/type_erased_tuple.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/wire/frame_check.hpp"
 #include "runtime/wire/message.hpp"
 
 namespace thespis::wire {
@@ -27,8 +29,9 @@ class Registry {
   struct Entry {
     uint64_t type_id;
     std::string_view name;
-    std::type_index cpp_type;                              ///< Of Message<T>.
-    caf::message (*to_message)(Frame frame);               ///< Checks R-2; throws thespis::Error.
+    std::type_index cpp_type;  ///< Of Message<T>.
+    std::shared_ptr<const FrameCheck> check;
+    caf::message (*to_message)(Frame frame, const FrameCheck& check);  ///< Throws kj::Exception.
     Frame (*to_frame)(const caf::type_erased_tuple& one);  ///< `one` holds a Message<T>.
   };
   /// What a CAF message becomes on the wire.
