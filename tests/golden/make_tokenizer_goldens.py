@@ -13,7 +13,8 @@ CHARACTERS = list("0123456789+-*/=()<>|! \nabcdefghinorstuw_.éß日本")
 # Ambiguous on purpose: overlapping pairs, equal results of different pairs, ranks against position.
 MERGES = [("1", "0"), ("1", "2"), ("10", "0"), ("1", "00"), ("0", "0"), ("a", "b"), ("b", "c"),
           ("ab", "c"), ("a", "bc"), ("c", "a"), ("e", "r"), ("a", "n"), ("an", "s"), ("w", "er"),
-          ("ans", "wer"), (" ", "="), (" =", " "), ("日", "本"), ("é", "é"), ("n", "n"), ("nn", "nn")]
+          ("ans", "wer"), (" ", "="), (" =", " "), ("日", "本"), ("é", "é"), ("n", "n"), ("nn", "nn"),
+          ("o", "r"), ("d", "o"), ("d", "or")]  # In "dor" the waiting pair (d, o) turns into (d, or).
 ADDED = [  # (content, special, normalized)
     ("<|end|>", True, False),
     ("<think>", False, True),
@@ -54,7 +55,7 @@ def build(ignore_merges):
 def texts(chance):
     yield from ["", "100", "1000", "10012", "abcabc", "bcabca", "nnnnnnnn", "nnnnn", "<think>", "</think>",
                 "<answer>10</answer>", "<|end|><|end|>", "step by step", "step by ste", "<<think>>",
-                "日本日本", "日日本", "ééé", "<|end|", " = = ", "answeranswer", "abc", "answer"]
+                "日本日本", "日日本", "ééé", "<|end|", " = = ", "answeranswer", "abc", "answer", "dordo"]
     pieces = CHARACTERS + [a + b for a, b in MERGES] + [content for content, _, _ in ADDED]
     for _ in range(160):
         yield "".join(chance.choice(pieces) for _ in range(chance.randint(1, 24)))
