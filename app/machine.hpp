@@ -1,5 +1,6 @@
 #pragma once
-// What a machine offers, found by trying rather than by reading names and versions. For `thespis doctor`.
+// What a machine offers, found by trying rather than by reading names and versions: for
+// `thespis doctor`.
 
 #include <string>
 #include <vector>

@@ -52,8 +52,7 @@ Finding find_user_namespaces() {
 }
 
 Finding find_landlock() {
-  // By number: Debian 12's headers are older than the calls. No attributes and this flag ask for the
-  // version.
+  // By number: Debian 12's headers are older than the calls. This flag asks for the version.
   constexpr long kCreateRuleset = 444, kVersionFlag = 1;
   const long version = ::syscall(kCreateRuleset, nullptr, 0, kVersionFlag);
   if (version < 0)

@@ -1,6 +1,6 @@
 #pragma once
-// The program's verbs, one file each. Each returns the process's exit code; errors that end a verb are
-// exceptions that main turns into one line: InputError into code 2, others into 1.
+// The program's verbs, one file each. Each returns the process's exit code; errors that end a verb
+// are exceptions that main turns into one line: InputError into code 2, others into 1.
 
 #include <cstdint>
 #include <string>
