@@ -1,5 +1,6 @@
 // Goal: every recipe that is shipped is one that its verb accepts.
-// Method: all of recipes/*.toml, read for pretraining where they say how many tokens, else for training.
+// Method: all of recipes/*.toml, read for pretraining where they say how many tokens, else for
+// training.
 
 #include <catch2/catch_test_macros.hpp>
 

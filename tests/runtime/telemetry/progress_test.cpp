@@ -1,6 +1,7 @@
-// Goal: P-1 and P-2 (progress.hpp): lines never exceed the terminal, drawing over leaves no remains,
-// and away from a terminal there is nothing but plain lines.
-// Method: a small model of a terminal that carries out what is written, for many widths; exact text.
+// Goal: P-1 and P-2 (progress.hpp): lines never exceed the terminal, drawing over leaves no
+// remains, and away from a terminal there is nothing but plain lines.
+// Method: a small model of a terminal that carries out what is written, for many widths; exact
+// text.
 
 #include "runtime/telemetry/progress.hpp"
 
