@@ -1,1 +1,99 @@
-int main() { return 0; }
+// The program: reads the command line and calls one verb. Exit codes: 0 done, 1 failed, 2 what the user
+// wrote cannot be used.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+
+#include "app/verbs.hpp"
+#include "runtime/base/error.hpp"
+
+namespace {
+
+using namespace thespis;
+
+/// Options that stand for a recipe key, in the words of the command line.
+void add_shorthand(CLI::App* verb, std::vector<std::string>& overrides, const std::string& flag,
+                   const std::string& key, const std::string& help, bool quoted) {
+  verb->add_option_function<std::string>(
+      flag,
+      [&overrides, key, quoted](const std::string& value) {
+        overrides.push_back(key + "=" + (quoted ? '"' + value + '"' : value));
+      },
+      help);
+}
+
+void add_recipe(CLI::App* verb, std::string& recipe, std::vector<std::string>& overrides) {
+  verb->add_option("recipe", recipe, "TOML file")->required();
+  verb->add_option("--set", overrides, "Override a recipe key, as train.steps=10")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App cli{"Thespis: asynchronous reinforcement learning for reasoning models"};
+  cli.require_subcommand(1);
+  std::function<int()> run;
+
+  app::TrainArguments train;
+  train.program = std::filesystem::read_symlink("/proc/self/exe");
+  auto* verb = cli.add_subcommand("train", "Train a model as a recipe says");
+  add_recipe(verb, train.recipe, train.overrides);
+  verb->add_option("--out", train.out, "The run's directory (runs/NAME if not given)");
+  verb->add_flag("--resume", train.resume, "Go on from the newest usable checkpoint");
+  add_shorthand(verb, train.overrides, "--processes", "cluster.processes",
+                "Processes on this host: 1, or a conductor with learner and N - 1 nodes", false);
+  add_shorthand(verb, train.overrides, "--listen", "cluster.listen", "HOST:PORT for nodes", true);
+  add_shorthand(verb, train.overrides, "--secret-file", "cluster.secret_file",
+                "The nodes' shared secret; nodes may join only with it", true);
+  verb->callback([&] { run = [&] { return app::run_train(train); }; });
+
+  app::NodeArguments node;
+  verb = cli.add_subcommand("node", "Add this machine's workers to a training that runs");
+  verb->add_option("--join", node.join, "HOST:PORT of the training")->required();
+  verb->add_option("--roles", node.roles, "Workers, as sampler=1,reward=4,reference=1")->required();
+  verb->add_option("--secret-file", node.secret_file, "The cluster's shared secret")->required();
+  verb->add_option("--threads", node.threads, "Compute threads (0: all cores)");
+  verb->add_option("--listen", node.listen, "HOST:PORT of this node");
+  verb->callback([&] { run = [&] { return app::run_node(node); }; });
+
+  app::PretrainArguments pretrain;
+  verb = cli.add_subcommand("pretrain", "Make a base model as a recipe says");
+  add_recipe(verb, pretrain.recipe, pretrain.overrides);
+  verb->add_option("--out", pretrain.out, "The model's directory (model.path if not given)");
+  verb->callback([&] { run = [&] { return app::run_pretrain(pretrain); }; });
+
+  app::EvalArguments eval;
+  verb = cli.add_subcommand("eval", "Held-out accuracy of a model");
+  add_recipe(verb, eval.recipe, eval.overrides);
+  verb->add_option("--model", eval.model, "Model directory (model.path if not given)");
+  verb->callback([&] { run = [&] { return app::run_eval(eval); }; });
+
+  std::string recipe;
+  std::vector<std::string> overrides;
+  verb = cli.add_subcommand("recipe", "Show a recipe whole, with where each value came from");
+  add_recipe(verb, recipe, overrides);
+  verb->callback([&] { run = [&] { return app::run_recipe(recipe, overrides); }; });
+
+  verb = cli.add_subcommand("doctor", "What this machine has, and what is therefore on or off");
+  verb->callback([&] { run = [] { return app::run_doctor(); }; });
+
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return cli.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    return run();
+  } catch (const InputError& error) {
+    std::fprintf(stderr, "thespis: %s\n", error.what());
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "thespis: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,5 +1,6 @@
 #include "model/weights.hpp"
 
+#include <openssl/evp.h>
 #include <xxhash.h>
 
 #include <cmath>
@@ -7,6 +8,7 @@
 #include <cstring>
 #include <new>
 
+#include "runtime/base/error.hpp"
 #include "runtime/env/random.hpp"
 
 namespace thespis::model {
@@ -46,6 +48,21 @@ Weights::Weights(const ModelConfig& model_config)
 
 uint64_t Weights::checksum() const {
   return XXH3_64bits(arena.data(), arena.size() * sizeof(float));
+}
+
+std::string weights_sha256(const Weights& weights) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  if (EVP_Digest(weights.arena.data(), weights.arena.size() * sizeof(float), digest, &size,
+                 EVP_sha256(), nullptr) != 1)
+    throw Error("SHA-256 failed: the cryptographic library refused it");
+  std::string text;
+  for (unsigned i = 0; i < size; ++i) {
+    constexpr const char* kDigits = "0123456789abcdef";
+    text += kDigits[digest[i] >> 4];
+    text += kDigits[digest[i] & 15];
+  }
+  return text;
 }
 
 Weights init_weights(const ModelConfig& config, uint64_t seed) {

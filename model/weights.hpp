@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "model/model_config.hpp"
 
@@ -46,6 +47,9 @@ struct Weights {
   /// XXH3-64 of the arena's bytes: what a weight manifest carries and a receiver verifies.
   uint64_t checksum() const;
 };
+
+/// SHA-256 of the arena's bytes, in hexadecimal: the name by which two runs compare their results.
+std::string weights_sha256(const Weights& weights);
 
 /// Normal(0, 0.02) matrices, residual output projections scaled by 1/sqrt(2 layers) (GPT-2), norms 1,
 /// biases 0. Element e of tensor t is a function of (seed, t, e) alone.

@@ -67,6 +67,7 @@ struct RunEnded {
 
 }  // namespace thespis
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(caf::response_promise)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::PolicyUpdate)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::Batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::StepReport)
@@ -89,6 +90,7 @@ using dropped_atom = caf::atom_constant<caf::atom("dropped")>;
 using saved_atom = caf::atom_constant<caf::atom("saved")>;
 using failed_atom = caf::atom_constant<caf::atom("failed")>;
 using evaluate_atom = caf::atom_constant<caf::atom("evaluate")>;
+using journal_atom = caf::atom_constant<caf::atom("journal")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
 using reset_atom = caf::atom_constant<caf::atom("reset")>;
 

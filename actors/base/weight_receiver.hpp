@@ -2,6 +2,7 @@
 // A worker process's side of the weight channel: fetches announced weights off the actors' threads,
 // verifies them, and makes a Policy of them once, however many workers of the process want it.
 
+#include <caf/all.hpp>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,13 @@
 #include "runtime/env/compute.hpp"
 
 namespace thespis {
+
+/// Fetched weights on their way to the worker that asked, with the answer to their announcer.
+struct WeightArrival {
+  std::shared_ptr<const model::Policy> policy;  ///< None where the fetch failed.
+  wire::Message<wire::WeightAck> ack;
+  caf::response_promise promise;
+};
 
 class WeightReceiver {
  public:
@@ -36,3 +44,5 @@ class WeightReceiver {
 };
 
 }  // namespace thespis
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::WeightArrival)

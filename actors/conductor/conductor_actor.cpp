@@ -52,11 +52,16 @@ caf::behavior ConductorActor::make_behavior() {
   };
 }
 
+void ConductorActor::on_exit() {
+  for (const auto& [group, episode] : std::exchange(episodes_, {}))
+    send_exit(episode, caf::exit_reason::user_shutdown);
+}
+
 void ConductorActor::start() {
   if (steps_done_ == 0) {
     evaluate(options_.policy, options_.recipe.eval.base_samples);
   } else {
-    options_.journal("resume " + numbers(steps_done_, version_));
+    journal("resume " + numbers(steps_done_, version_));
   }
   send(options_.learner, start_atom::value, caf::actor(this));
   admit();
@@ -68,8 +73,8 @@ void ConductorActor::admit() {
   while (!ended_ && ledger_.consumed() + ledger_.open_count() < wanted) {
     const auto admission = ledger_.admit(version_);
     if (!admission) return;
-    options_.journal("admit " + numbers(admission->group, admission->prompt_index) + " " +
-                     std::to_string(version_));
+    journal("admit " + numbers(admission->group, admission->prompt_index) + " " +
+            std::to_string(version_));
     PromptText prompt = options_.prompt_at(admission->prompt_index);
     Episode::Identity identity{admission->group, admission->prompt_index, version_,
                                std::move(prompt.tokens), std::move(prompt.task)};
@@ -90,11 +95,11 @@ void ConductorActor::on_group(wire::Message<wire::Group> group) {
   if (train.dynamic_sampling && filtered_in_step_ < filtered_max && !has_signal(group)) {
     ++filtered_in_step_;
     ledger_.end(id, Ledger::Fate::kFiltered);
-    options_.journal("filter " + std::to_string(id));
+    journal("filter " + std::to_string(id));
     return admit();
   }
   if (!ledger_.commit(id)) return;
-  options_.journal("commit " + std::to_string(id));
+  journal("commit " + std::to_string(id));
   ready_.emplace(id, std::move(group));
   try_batch();
 }
@@ -104,7 +109,7 @@ void ConductorActor::on_dropped(uint64_t group, const std::string& why) {
   episodes_.erase(group);
   ++progress_;
   if (!ledger_.end(group, Ledger::Fate::kDropped)) return;
-  options_.journal("drop " + std::to_string(group) + " " + why);
+  journal("drop " + std::to_string(group) + " " + why);
   send(options_.recorder, dropped_atom::value, group, why);
   admit();
   try_batch();
@@ -123,10 +128,11 @@ void ConductorActor::try_batch() {
   for (const uint64_t id : *taken) {
     batch.groups.push_back(std::move(ready_.at(id)));
     ready_.erase(id);
-    options_.journal("consume " + numbers(id, learner_version_));
+    journal("consume " + numbers(id, learner_version_));
   }
   filtered_in_step_ = 0;
   ++progress_;
+  flush_journal();
   send(options_.recorder, batch);
   learner_waits_.deliver(std::move(batch));
   learner_waits_ = {};
@@ -137,7 +143,8 @@ void ConductorActor::on_stepped(Stepped& stepped) {
   version_ = stepped.report.policy_version;
   steps_done_ = stepped.report.step;
   reference_version_ = stepped.reference_version;
-  options_.journal("step " + numbers(steps_done_, version_));
+  journal("step " + numbers(steps_done_, version_));
+  flush_journal();  // Before the checkpoint: its ledger knows no event that the journal lacks.
   send(options_.recorder, std::move(stepped.report), counts());
   if (stepped.snapshot) {
     ++saves_open_;
@@ -186,6 +193,7 @@ void ConductorActor::finish_if_done() {
 
 void ConductorActor::end(const std::string& error) {
   if (std::exchange(ended_, true)) return;
+  flush_journal();
   send(options_.recorder, counts());
   send(options_.recorder, RunEnded{error});
 }
@@ -218,6 +226,11 @@ void ConductorActor::watch() {
   }
   progress_seen_ = progress_;
   delayed_send(this, options_.stall_deadline, tick_atom::value);
+}
+
+void ConductorActor::flush_journal() {
+  if (!events_.empty())
+    send(options_.checkpointer, journal_atom::value, std::exchange(events_, {}));
 }
 
 LedgerCounts ConductorActor::counts() const {

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "actors/base/messages.hpp"
+#include "actors/checkpointer/checkpointer_actor.hpp"
 #include "actors/conductor/ledger.hpp"
 #include "actors/episode/episode_actor.hpp"
 #include "runtime/config/recipe.hpp"
@@ -28,20 +29,12 @@ struct ConductorOptions {
   std::shared_ptr<const EpisodeContext> episodes;
   std::function<PromptText(uint64_t index)> prompt_at;  ///< Pure: the same index, the same prompt.
   uint64_t prompt_count = UINT64_MAX;
-  std::function<void(const std::string&)> journal;  ///< One ledger event; durable in order.
   caf::actor learner, checkpointer, evaluator, recorder;
   std::shared_ptr<Ledger> ledger;  ///< Fresh, or restored from a checkpoint.
   uint64_t steps_done = 0;         ///< > 0: the run is resumed.
   uint64_t reference_version = 0;
   std::shared_ptr<const model::Policy> policy;  ///< That the run starts from.
   std::chrono::milliseconds stall_deadline{900'000};
-};
-
-/// What a checkpoint keeps, gathered in one moment between two steps.
-struct CheckpointOrder {
-  uint64_t step = 0;
-  std::shared_ptr<const LearnerSnapshot> learner;
-  wire::Message<wire::LedgerState> ledger;
 };
 
 /// The prompts' account at the end of a run or of a step.
@@ -53,6 +46,7 @@ class ConductorActor : public caf::event_based_actor {
  public:
   ConductorActor(caf::actor_config& config, ConductorOptions options);
   const char* name() const override { return "conductor"; }
+  void on_exit() override;  ///< Its episodes end with it.
 
  protected:
   caf::behavior make_behavior() override;
@@ -69,6 +63,8 @@ class ConductorActor : public caf::event_based_actor {
   void end(const std::string& error);
   void watch();
   void on_down(const caf::down_msg& down);
+  void journal(std::string event) { events_.push_back(std::move(event)); }
+  void flush_journal();
   LedgerCounts counts() const;
   bool is_last_step_done() const { return steps_done_ >= options_.recipe.train.steps; }
 
@@ -79,6 +75,7 @@ class ConductorActor : public caf::event_based_actor {
   uint64_t reference_version_;
   std::unordered_map<uint64_t, wire::Message<wire::Group>> ready_;  // Bounded by the ledger (L-1).
   std::unordered_map<uint64_t, caf::actor> episodes_;
+  std::vector<std::string> events_;  // Of the ledger, not yet sent to the journal.
   caf::response_promise learner_waits_;
   uint64_t learner_version_ = 0;
   uint64_t filtered_in_step_ = 0;
@@ -89,5 +86,4 @@ class ConductorActor : public caf::event_based_actor {
 
 }  // namespace thespis
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::CheckpointOrder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(thespis::LedgerCounts)

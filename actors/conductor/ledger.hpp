@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "runtime/wire/message.hpp"
-#include "schemas/group.capnp.h"
+#include "schemas/training_state.capnp.h"
 
 namespace thespis {
 

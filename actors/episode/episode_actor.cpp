@@ -53,7 +53,7 @@ void EpisodeActor::on_rollout(uint32_t sample, const wire::Message<wire::Rollout
   if (view->getFinish() == wire::Rollout::Finish::CANCELLED)
     return drop("its rollout was cancelled");
   const auto tokens = wire::to_vector<int32_t>(view->getTokens());
-  std::string text = context_->tokenizer->decode(tokens);
+  std::string text = context_->tokenizer->decode(tokens, model::SpecialTokens::kSkip);
   judge(sample, rollout, text);
   if (episode_.has_reference()) score(sample, rollout);
   episode_.take(sample, rollout, std::move(text), context_->clock->now());

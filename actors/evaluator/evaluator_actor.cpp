@@ -72,7 +72,7 @@ void EvaluatorActor::judge(uint32_t prompt, uint32_t sample,
     j.setJob(view->getJob());
     j.setKind(options_.episodes->kind);
     j.setTask(options_.prompts[prompt].task);
-    j.setCompletion(options_.episodes->tokenizer->decode(tokens));
+    j.setCompletion(options_.episodes->tokenizer->decode(tokens, model::SpecialTokens::kSkip));
     j.setFinish(view->getFinish());
   });
   request(options_.rewards, caf::infinite, std::move(job))

@@ -57,7 +57,6 @@ caf::behavior LearnerActor::make_behavior() {
         subscribe({worker, remote, reference});
       },
       [this](step_atom, std::shared_ptr<LearnedStep>& learned) { on_step(*learned); },
-      [this](const wire::Message<wire::WeightAck>& ack) { on_ack(ack); },
   };
 }
 
@@ -74,26 +73,33 @@ void LearnerActor::subscribe(Subscriber newcomer) {
   tell(newcomer);
 }
 
-void LearnerActor::on_ack(const wire::Message<wire::WeightAck>& ack) {
-  const auto view = ack.read();
-  const auto worker = caf::actor_cast<caf::actor>(current_sender());
+void LearnerActor::tell(const Subscriber& s) {
+  if (!s.remote) {
+    send(s.handle, PolicyUpdate{s.reference ? reference_ : policy_, s.reference});
+    return;
+  }
+  const uint64_t version = (s.reference ? reference_ : policy_)->version();
+  request(s.handle, options_.announce_deadline,
+          s.reference ? reference_manifest_ : policy_manifest_)
+      .then(
+          [this, worker = s.handle, version](const wire::Message<wire::WeightAck>& ack) {
+            on_ack(worker, version, *ack.read());
+          },
+          // Lost, or too slow to say: the pool's deadlines decide over its jobs.
+          [](const caf::error&) {});
+}
+
+void LearnerActor::on_ack(const caf::actor& worker, uint64_t version,
+                          const wire::WeightAck::Reader& ack) {
   const auto it = std::find_if(subscribers_.begin(), subscribers_.end(),
                                [&](const Subscriber& s) { return s.handle == worker; });
   if (it == subscribers_.end()) return;
-  if (view->getOutcome() == wire::WeightAck::Outcome::INSTALLED) {
+  if (ack.getOutcome() == wire::WeightAck::Outcome::INSTALLED) {
     it->refusals = 0;
-  } else if (view->getPolicyVersion() == (it->reference ? reference_ : policy_)->version() &&
+  } else if (version == (it->reference ? reference_ : policy_)->version() &&
              ++it->refusals <= kRefusalsMax) {
-    tell(*it);  // An older version may well be superseded; the newest is announced again.
+    tell(*it);  // Only the newest is worth a second announcement.
   }
-}
-
-void LearnerActor::tell(const Subscriber& s) const {
-  auto* self = const_cast<LearnerActor*>(this);  // send() only enqueues at the receiver.
-  if (s.remote)
-    self->send(s.handle, s.reference ? reference_manifest_ : policy_manifest_);
-  else
-    self->send(s.handle, PolicyUpdate{s.reference ? reference_ : policy_, s.reference});
 }
 
 void LearnerActor::ask() {

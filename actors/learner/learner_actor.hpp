@@ -20,8 +20,9 @@ struct LearnerOptions {
   std::shared_ptr<cluster::WeightPublisher> publisher;  ///< None: all workers are in this process.
   env::Compute* compute = nullptr;
   const env::Clock* clock = nullptr;
-  uint64_t checkpoint_every = 0;  ///< Steps; 0: only the last.
-  uint64_t steps = 0;             ///< The last step of the run, which is always kept.
+  uint64_t checkpoint_every = 0;                        ///< Steps; 0: only the last.
+  std::chrono::milliseconds announce_deadline{30'000};  ///< For a worker to fetch weights.
+  uint64_t steps = 0;  ///< The last step of the run, which is always kept.
 };
 
 class LearnerActor : public caf::event_based_actor {
@@ -44,8 +45,8 @@ class LearnerActor : public caf::event_based_actor {
   void ask();
   void compute(Batch batch);
   void on_step(LearnedStep& learned);
-  void on_ack(const wire::Message<wire::WeightAck>& ack);
-  void tell(const Subscriber& subscriber) const;
+  void on_ack(const caf::actor& worker, uint64_t version, const wire::WeightAck::Reader& ack);
+  void tell(const Subscriber& subscriber);
 
   LearnerOptions options_;
   caf::actor conductor_;

@@ -52,7 +52,11 @@ caf::behavior ReferenceActor::make_behavior() {
         return promise;
       },
       [this](PolicyUpdate& update) { install(std::move(update.policy)); },
-      [this](wire::Message<wire::WeightManifest>& manifest) { fetch(std::move(manifest)); },
+      [this](wire::Message<wire::WeightManifest>& manifest) { return fetch(std::move(manifest)); },
+      [this](WeightArrival& arrival) {
+        if (arrival.policy) install(std::move(arrival.policy));
+        arrival.promise.deliver(std::move(arrival.ack));
+      },
       [this](const wire::Message<wire::Cancel>& cancel) {
         const auto view = cancel.read();
         std::erase_if(waiting_, [&](Waiting& w) {
@@ -79,15 +83,15 @@ void ReferenceActor::install(std::shared_ptr<const model::Policy> policy) {
   advance();
 }
 
-void ReferenceActor::fetch(wire::Message<wire::WeightManifest> manifest) {
+caf::result<wire::Message<wire::WeightAck>> ReferenceActor::fetch(
+    wire::Message<wire::WeightManifest> manifest) {
+  auto promise = make_response_promise();
   const caf::actor self = this;
-  const auto source = caf::actor_cast<caf::actor>(current_sender());
-  options_.receiver->fetch(std::move(manifest),
-                           [self, source](const WeightReceiver::Fetched& fetched) {
-                             if (fetched.policy)
-                               caf::anon_send(self, PolicyUpdate{fetched.policy, true});
-                             if (source) caf::anon_send(source, fetched.ack);
-                           });
+  options_.receiver->fetch(
+      std::move(manifest), [self, promise](const WeightReceiver::Fetched& fetched) {
+        caf::anon_send(self, WeightArrival{fetched.policy, fetched.ack, promise});
+      });
+  return promise;
 }
 
 void ReferenceActor::advance() {

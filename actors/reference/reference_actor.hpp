@@ -37,7 +37,7 @@ class ReferenceActor : public caf::event_based_actor {
   };
   struct Pass;
   void install(std::shared_ptr<const model::Policy> policy);
-  void fetch(wire::Message<wire::WeightManifest> manifest);
+  caf::result<wire::Message<wire::WeightAck>> fetch(wire::Message<wire::WeightManifest> manifest);
   void advance();
 
   ReferenceOptions options_;

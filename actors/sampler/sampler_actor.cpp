@@ -65,7 +65,11 @@ caf::behavior SamplerActor::make_behavior() {
         return promise;
       },
       [this](PolicyUpdate& update) { install(std::move(update.policy)); },
-      [this](wire::Message<wire::WeightManifest>& manifest) { fetch(std::move(manifest)); },
+      [this](wire::Message<wire::WeightManifest>& manifest) { return fetch(std::move(manifest)); },
+      [this](WeightArrival& arrival) {
+        if (arrival.policy) install(std::move(arrival.policy));
+        arrival.promise.deliver(std::move(arrival.ack));
+      },
       [this](const wire::Message<wire::Cancel>& message) { cancel(message); },
       [this](step_atom, std::shared_ptr<Turn>& turn) {
         busy_ = false;
@@ -86,15 +90,15 @@ void SamplerActor::install(std::shared_ptr<const model::Policy> policy) {
   advance();
 }
 
-void SamplerActor::fetch(wire::Message<wire::WeightManifest> manifest) {
+caf::result<wire::Message<wire::WeightAck>> SamplerActor::fetch(
+    wire::Message<wire::WeightManifest> manifest) {
+  auto promise = make_response_promise();
   const caf::actor self = this;
-  const auto source = caf::actor_cast<caf::actor>(current_sender());
-  options_.receiver->fetch(std::move(manifest),
-                           [self, source](const WeightReceiver::Fetched& fetched) {
-                             if (fetched.policy)
-                               caf::anon_send(self, PolicyUpdate{fetched.policy, false});
-                             if (source) caf::anon_send(source, fetched.ack);
-                           });
+  options_.receiver->fetch(
+      std::move(manifest), [self, promise](const WeightReceiver::Fetched& fetched) {
+        caf::anon_send(self, WeightArrival{fetched.policy, fetched.ack, promise});
+      });
+  return promise;
 }
 
 void SamplerActor::cancel(const wire::Message<wire::Cancel>& message) {

@@ -47,7 +47,7 @@ class SamplerActor : public caf::event_based_actor {
     Promise promise;
   };
   void install(std::shared_ptr<const model::Policy> policy);
-  void fetch(wire::Message<wire::WeightManifest> manifest);
+  caf::result<wire::Message<wire::WeightAck>> fetch(wire::Message<wire::WeightManifest> manifest);
   void cancel(const wire::Message<wire::Cancel>& message);
   void start_waiting();
   void advance();

@@ -1,0 +1,60 @@
+// `thespis eval`: held-out accuracy of a model directory, by the same actors that a training uses.
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "actors/evaluator/evaluator_actor.hpp"
+#include "actors/pool/pool_actor.hpp"
+#include "app/run_inputs.hpp"
+#include "app/verbs.hpp"
+#include "app/workers.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/cluster/actor_config.hpp"
+#include "runtime/config/load.hpp"
+
+namespace thespis::app {
+
+int run_eval(const EvalArguments& arguments) {
+  auto loaded = config::load(arguments.recipe, arguments.overrides, config::Verb::kShow);
+  if (!arguments.model.empty()) loaded.recipe.model.path = arguments.model;
+  const RunInputs inputs = load_inputs(loaded.recipe);
+  const config::Recipe& recipe = inputs.recipe;
+  const env::RealClock clock;
+  gpu::ThreadPool threads(recipe.engine.threads != 0 ? recipe.engine.threads
+                                                     : std::thread::hardware_concurrency());
+  cluster::ActorConfig actor_config;
+  caf::actor_system system(actor_config);
+  Workers workers(system, recipe, threads, nullptr);
+  caf::scoped_actor self(system);
+
+  const auto rewards = system.spawn<RewardPool>(PoolOptions{"reward", {}, {}, {}});
+  const Worker judge = workers.spawn_reward();
+  caf::anon_send(rewards, worker_atom::value, judge.actor, judge.capacity);
+  const Worker sampler = workers.spawn_sampler();
+  const auto context = std::make_shared<EpisodeContext>(episode_context(inputs, clock));
+  const auto evaluator = system.spawn<EvaluatorActor>(
+      EvaluatorOptions{sampler.actor, rewards, held_out_prompts(inputs), context,
+                       static_cast<float>(recipe.eval.temperature)});
+  EvalReport report;
+  std::string error;
+  self->request(evaluator, caf::infinite, evaluate_atom::value, PolicyUpdate{inputs.policy, false},
+                recipe.eval.samples)
+      .receive([&](const EvalReport& r) { report = r; },
+               [&](const caf::error& e) { error = system.render(e); });
+  for (const caf::actor& actor : {evaluator, rewards, judge.actor, sampler.actor})
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  if (!error.empty()) throw Error("the evaluation failed: " + error);
+  const nlohmann::ordered_json json{{"model", recipe.model.path},
+                                    {"prompts", report.prompts},
+                                    {"samples", report.samples},
+                                    {"pass_at_1", report.pass_at_1},
+                                    {"cons", report.cons},
+                                    {"format", report.format},
+                                    {"response_length", report.length_mean},
+                                    {"seconds", report.seconds}};
+  std::printf("%s\n", json.dump(2).c_str());
+  return 0;
+}
+
+}  // namespace thespis::app

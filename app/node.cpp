@@ -1,0 +1,122 @@
+// `thespis node`: workers of this machine for a training that runs elsewhere. It learns everything else
+// from the run that it joins.
+
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "actors/front/worker_link_actor.hpp"
+#include "app/secret.hpp"
+#include "app/verbs.hpp"
+#include "app/workers.hpp"
+#include "model/hf_config.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/cluster/actor_config.hpp"
+#include "runtime/cluster/cluster.hpp"
+#include "runtime/config/load.hpp"
+
+namespace thespis::app {
+namespace {
+
+/// Waits for the end of the links, or for SIGINT or SIGTERM, which make the workers say goodbye.
+class LinkWatch : public caf::event_based_actor {
+ public:
+  LinkWatch(caf::actor_config& config, std::vector<caf::actor> links, caf::actor listener)
+      : caf::event_based_actor(config), links_(std::move(links)), listener_(std::move(listener)) {
+    set_down_handler([this](caf::down_msg& down) {
+      std::erase_if(links_, [&](const caf::actor& link) { return link == down.source; });
+      if (down.reason) reason_ = system().render(down.reason);
+      if (!links_.empty()) return;
+      send(listener_, reason_);
+      quit();
+    });
+  }
+
+ protected:
+  caf::behavior make_behavior() override {
+    for (const auto& link : links_) monitor(link);
+    return {[this](leave_atom) {
+      for (const auto& link : links_) send(link, leave_atom::value);
+    }};
+  }
+
+ private:
+  std::vector<caf::actor> links_;
+  caf::actor listener_;
+  std::string reason_;
+};
+
+wire::Message<wire::RunDescription> ask_for_run(caf::scoped_actor& self, const caf::actor& front) {
+  wire::Message<wire::RunDescription> description;
+  std::string error;
+  const auto question = wire::Message<wire::RunRequest>::build([](auto) {});
+  self->request(front, std::chrono::seconds(30), question)
+      .receive([&](wire::Message<wire::RunDescription>& d) { description = std::move(d); },
+               [&](const caf::error& e) { error = self->system().render(e); });
+  if (!error.empty()) throw Error("the run did not describe itself: " + error);
+  return description;
+}
+
+}  // namespace
+
+int run_node(const NodeArguments& arguments) {
+  const Roles roles = Roles::parse(arguments.roles);
+  const std::string secret = read_secret(arguments.secret_file);
+  // Before any thread starts, so that all of them leave these signals to the one that waits.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  const auto registry = wire::Registry::all();
+  cluster::ActorConfig actor_config;
+  caf::actor_system system(actor_config);
+  caf::scoped_actor self(system);
+  cluster::ClusterOptions options;
+  options.listen = arguments.listen;
+  options.secret = secret;
+  options.name = roles.text();
+  cluster::Cluster cluster(system, registry, options);
+  const caf::actor front = cluster.join(arguments.join);
+  const auto description = ask_for_run(self, front);
+  const auto view = description.read();
+  const config::Recipe recipe =
+      config::parse(view->getRecipe().cStr(), "the run's recipe", {}, config::Verb::kShow).recipe;
+  const model::ModelConfig model =
+      model::config_from_json(view->getModelConfig().cStr(), "the run's model");
+
+  gpu::ThreadPool threads(arguments.threads != 0 ? arguments.threads
+                                                 : std::thread::hardware_concurrency());
+  env::ComputeThread fetch_compute("weights");
+  cluster::WeightFetcher::Options fetch;
+  fetch.run_id = view->getRunId();
+  auto receiver = std::make_shared<WeightReceiver>(model, fetch, fetch_compute);
+  Workers workers(system, recipe, threads, receiver);
+  const auto spawned = workers.spawn(roles);
+  std::vector<caf::actor> links;
+  for (const Worker& worker : spawned)
+    links.push_back(system.spawn<WorkerLinkActor>(
+        WorkerLinkOptions{front, worker.actor, worker.role, worker.capacity}));
+  const auto watch =
+      system.spawn<LinkWatch>(std::move(links), caf::actor_cast<caf::actor>(self.ptr()));
+  std::printf("joined %s as %s\n", arguments.join.c_str(), roles.text().c_str());
+  std::fflush(stdout);
+
+  std::thread signal_thread([&signals, watch] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    caf::anon_send(watch, leave_atom::value);
+  });
+  std::string reason;
+  self->receive([&](const std::string& why) { reason = why; });
+  pthread_kill(signal_thread.native_handle(), SIGTERM);  // It may still be waiting.
+  signal_thread.join();
+  for (const Worker& worker : spawned)
+    caf::anon_send_exit(worker.actor, caf::exit_reason::user_shutdown);
+  std::printf("left %s%s%s\n", arguments.join.c_str(), reason.empty() ? "" : ": ", reason.c_str());
+  return 0;
+}
+
+}  // namespace thespis::app

@@ -1,0 +1,77 @@
+#include "app/run_inputs.hpp"
+
+#include <algorithm>
+
+#include "model/hf_directory.hpp"
+#include "runtime/base/error.hpp"
+
+namespace thespis::app {
+
+RunInputs load_inputs(const config::Recipe& recipe) {
+  RunInputs inputs;
+  inputs.recipe = recipe;
+  const auto& dir = recipe.model.path;
+  inputs.tokenizer = std::make_shared<const model::Tokenizer>(model::Tokenizer::load(dir));
+  auto weights = std::make_shared<const model::Weights>(model::load_weights(dir));
+  const model::ModelConfig& config = weights->config;
+  if (inputs.tokenizer->vocab_size() > config.vocab_size)
+    throw InputError(dir + ": the tokenizer has " + std::to_string(inputs.tokenizer->vocab_size()) +
+                     " tokens, the model only " + std::to_string(config.vocab_size));
+  const uint64_t length =
+      uint64_t{recipe.rollout.max_prompt_length} + recipe.rollout.max_response_length;
+  if (length > config.context_max)
+    throw InputError("rollout.max_prompt_length + rollout.max_response_length is " +
+                     std::to_string(length) + ", more than the model's context of " +
+                     std::to_string(config.context_max));
+  if (config.eos_token >= 0) inputs.stop_tokens.push_back(config.eos_token);
+  if (const auto eos = inputs.tokenizer->eos_token(); eos && *eos != config.eos_token)
+    inputs.stop_tokens.push_back(*eos);
+  if (inputs.stop_tokens.empty())
+    throw InputError(dir + ": neither config.json nor tokenizer_config.json names an eos token");
+  inputs.policy = std::make_shared<const model::Policy>(std::move(weights), 0);
+  inputs.train = tasks::make_data_set(recipe.data, recipe.seed, tasks::Split::kTrain);
+  inputs.test = tasks::make_data_set(recipe.data, recipe.seed, tasks::Split::kTest);
+  prompt_text(inputs, *inputs.train, 0);  // The template must be in the tokenizer's alphabet.
+  return inputs;
+}
+
+PromptText prompt_text(const RunInputs& inputs, const tasks::DataSet& data, uint64_t index) {
+  const tasks::Task task = data.at(index);
+  PromptText prompt{inputs.tokenizer->encode(task.prompt), task.row};
+  const uint32_t limit = inputs.recipe.rollout.max_prompt_length;
+  if (prompt.tokens.size() > limit)
+    throw InputError("task " + task.id + ": its prompt has " +
+                     std::to_string(prompt.tokens.size()) +
+                     " tokens, more than rollout.max_prompt_length = " + std::to_string(limit));
+  return prompt;
+}
+
+std::vector<PromptText> held_out_prompts(const RunInputs& inputs) {
+  uint64_t count = inputs.recipe.eval.prompts;
+  if (const auto size = inputs.test->size()) count = std::min(count, *size);
+  std::vector<PromptText> prompts;
+  for (uint64_t i = 0; i < count; ++i) prompts.push_back(prompt_text(inputs, *inputs.test, i));
+  return prompts;
+}
+
+EpisodeContext episode_context(const RunInputs& inputs, const env::Clock& clock) {
+  const auto& rollout = inputs.recipe.rollout;
+  EpisodeContext context;
+  context.tokenizer = inputs.tokenizer;
+  context.clock = &clock;
+  context.group_size = rollout.group_size;
+  context.max_tokens = rollout.max_response_length;
+  context.temperature = static_cast<float>(rollout.temperature);
+  context.seed = inputs.recipe.seed;
+  context.stop_tokens = inputs.stop_tokens;
+  context.kind = inputs.train->at(0).kind;
+  // Longer than any chain of attempts of the pools, which act first and by name.
+  const auto& recipe = inputs.recipe;
+  const double attempts = 1 + recipe.rewards.retries;
+  const double seconds =
+      2 * attempts * (rollout.deadline_s + recipe.rewards.deadline_s + recipe.reference.deadline_s);
+  context.deadline = std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
+  return context;
+}
+
+}  // namespace thespis::app

@@ -1,0 +1,127 @@
+// `thespis train`: prepares the run's directory, starts node processes where asked, trains, reports.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "app/children.hpp"
+#include "app/secret.hpp"
+#include "app/training.hpp"
+#include "app/verbs.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/config/load.hpp"
+#include "runtime/telemetry/terminal.hpp"
+
+namespace thespis::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// runs/NAME for a fresh run, runs/NAME-2, ... where that exists; the newest of them to resume.
+std::string default_directory(const std::string& name, bool resume) {
+  std::string newest;
+  for (uint32_t i = 1;; ++i) {
+    const std::string path = "runs/" + name + (i == 1 ? "" : "-" + std::to_string(i));
+    if (!fs::exists(path)) {
+      if (!resume) return path;
+      if (newest.empty())
+        throw InputError("there is no run of recipe '" + name +
+                         "' below runs/ to resume; name it with --out");
+      return newest;
+    }
+    newest = path;
+  }
+}
+
+/// Refuses a directory that holds another run's results, and makes it.
+void prepare_directory(const std::string& directory, bool resume) {
+  const bool holds_run = fs::exists(directory + "/metrics.jsonl");
+  if (holds_run && !resume)
+    throw InputError(
+        directory + ": holds a run already; continue it with --resume, or name another with --out");
+  if (!holds_run && resume) throw InputError(directory + ": holds no run to resume");
+  fs::create_directories(directory);
+}
+
+void write_recipe(const config::Loaded& loaded, const std::string& directory) {
+  env::RealFileSystem files;
+  const std::string text = config::to_toml(loaded);
+  files.replace(directory + "/recipe.toml", std::as_bytes(std::span(text)));
+}
+
+void show(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+void print_result(const std::string& summary, const std::string& directory) {
+  const auto json = nlohmann::json::parse(summary);
+  const auto percent = [&](const char* key) {
+    return json.contains(key) ? json[key].get<double>() * 100 : -1;
+  };
+  std::printf("\n");
+  if (percent("base_pass_at_1") >= 0 && percent("pass_at_1") >= 0)
+    std::printf("held-out pass@1 %.1f %% -> %.1f %%", percent("base_pass_at_1"),
+                percent("pass_at_1"));
+  if (percent("cons_at_16") >= 0) std::printf(", cons@16 %.1f %%", percent("cons_at_16"));
+  std::printf(
+      "\nresponse length %.0f -> %.0f tokens, %lu steps in %.0f s, learner idle %.0f %%, "
+      "log-prob mismatches %lu\n",
+      json["response_length_first"].get<double>(), json["response_length_last"].get<double>(),
+      json["steps"].get<unsigned long>(), json["wall_s"].get<double>(),
+      json["learner_idle_share"].get<double>() * 100,
+      json["logprob_mismatches"].get<unsigned long>());
+  std::printf("results: %s (metrics.jsonl, summary.json, samples.txt, model/)\n",
+              directory.c_str());
+}
+
+}  // namespace
+
+int run_train(const TrainArguments& arguments) {
+  const auto loaded = config::load(arguments.recipe, arguments.overrides, config::Verb::kTrain);
+  const config::Recipe& recipe = loaded.recipe;
+  RunInputs inputs = load_inputs(recipe);
+  std::string directory = arguments.out;
+  if (directory.empty()) directory = default_directory(recipe.name, arguments.resume);
+  prepare_directory(directory, arguments.resume);
+
+  TrainingOptions options;
+  options.directory = directory;
+  options.resume = arguments.resume;
+  std::string secret_file = recipe.cluster.secret_file;
+  // A run that others may join needs a secret: the user's, or for its own processes a fresh one.
+  const bool has_children = recipe.cluster.processes > 1;
+  options.listens = has_children || !secret_file.empty();
+  if (has_children && secret_file.empty()) {
+    secret_file = directory + "/secret";
+    options.secret = make_secret(secret_file);
+  } else if (options.listens) {
+    options.secret = read_secret(secret_file);
+  }
+  if (!has_children)
+    options.local = {recipe.rollout.samplers, recipe.rewards.workers,
+                     recipe.train.kl_coef != 0 ? recipe.reference.workers : 0};
+  write_recipe(loaded, directory);
+
+  telemetry::Progress progress(
+      show, telemetry::terminal_of(STDOUT_FILENO),
+      recipe.name + ": " + recipe.model.path + ", results in " + directory);
+  Training training(std::move(inputs), options, progress);
+  if (options.listens)
+    progress.note("nodes join at " + training.address() + " with --secret-file " + secret_file);
+  std::optional<Children> children;
+  if (has_children)
+    children.emplace(
+        Children::Options{arguments.program, training.address(), secret_file, directory,
+                          [&](const std::string& line) { progress.note(line); }},
+        split_roles(recipe.cluster.processes, recipe));
+  training.run();
+  children.reset();
+  print_result(training.summary(), directory);
+  return 0;
+}
+
+}  // namespace thespis::app

@@ -1,0 +1,122 @@
+#include "app/workers.hpp"
+
+#include <charconv>
+#include <sstream>
+#include <utility>
+
+#include "actors/reference/reference_actor.hpp"
+#include "actors/sampler/sampler_actor.hpp"
+#include "runtime/base/error.hpp"
+#include "tasks/verifier.hpp"
+
+namespace thespis::app {
+namespace {
+
+// Sequences that wait at a reference beside those being scored: one pass is never short of work.
+constexpr uint32_t kReferenceCapacity = 256;
+
+}  // namespace
+
+Roles Roles::parse(const std::string& text) {
+  Roles roles;
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
+    const auto equals = part.find('=');
+    const std::string role = part.substr(0, equals);
+    uint32_t count = 1;
+    if (equals != std::string::npos) {
+      const char* end = part.data() + part.size();
+      const auto read = std::from_chars(part.data() + equals + 1, end, count);
+      constexpr uint32_t kWorkersMax = 1024;
+      if (read.ec != std::errc() || read.ptr != end || count == 0 || count > kWorkersMax)
+        throw InputError("--roles: '" + part + "': the count must be 1 to 1024");
+    }
+    if (role == "sampler")
+      roles.samplers += count;
+    else if (role == "reward")
+      roles.rewards += count;
+    else if (role == "reference")
+      roles.references += count;
+    else
+      throw InputError("--roles: '" + role + "' is no role; roles are sampler, reward, reference");
+  }
+  if (roles.samplers + roles.rewards + roles.references == 0)
+    throw InputError("--roles: no role given; for example sampler=1,reward=4");
+  return roles;
+}
+
+std::string Roles::text() const {
+  std::string text;
+  const auto add = [&text](const char* role, uint32_t count) {
+    if (count == 0) return;
+    if (!text.empty()) text += ',';
+    text += std::string(role) + '=' + std::to_string(count);
+  };
+  add("sampler", samplers);
+  add("reward", rewards);
+  add("reference", references);
+  return text;
+}
+
+Workers::Workers(caf::actor_system& system, const config::Recipe& recipe, gpu::ThreadPool& threads,
+                 std::shared_ptr<WeightReceiver> receiver)
+    : system_(system), recipe_(recipe), threads_(threads), receiver_(std::move(receiver)) {}
+
+env::Compute& Workers::new_compute(const std::string& name) {
+  return *computes_.emplace_back(std::make_unique<env::ComputeThread>(name));
+}
+
+std::vector<Worker> Workers::spawn(const Roles& roles) {
+  std::vector<Worker> workers;
+  for (uint32_t i = 0; i < roles.samplers; ++i) workers.push_back(spawn_sampler());
+  for (uint32_t i = 0; i < roles.rewards; ++i) workers.push_back(spawn_reward());
+  for (uint32_t i = 0; i < roles.references; ++i) workers.push_back(spawn_reference());
+  return workers;
+}
+
+Worker Workers::spawn_sampler() {
+  const auto& rollout = recipe_.rollout;
+  SamplerOptions options;
+  options.limits = {rollout.slots, rollout.max_prompt_length + rollout.max_response_length};
+  options.threads = &threads_;
+  options.compute = &new_compute("sampler");
+  options.receiver = receiver_;
+  return {"sampler", system_.spawn<SamplerActor>(std::move(options)), rollout.slots};
+}
+
+Worker Workers::spawn_reward() {
+  const auto& rewards = recipe_.rewards;
+  RewardOptions options;
+  options.rule = judge_rule(rewards);
+  options.delay_mean_s = rewards.delay_mean_s;
+  options.delay_sigma = rewards.delay_sigma;
+  options.seed = recipe_.seed;
+  return {"reward", system_.spawn<RewardActor>(std::move(options)), rewards.capacity};
+}
+
+Worker Workers::spawn_reference() {
+  ReferenceOptions options;
+  options.threads = &threads_;
+  options.compute = &new_compute("reference");
+  options.receiver = receiver_;
+  return {"reference", system_.spawn<ReferenceActor>(std::move(options)), kReferenceCapacity};
+}
+
+JudgeRule judge_rule(const config::RewardsSection& rewards) {
+  const tasks::RewardWeights weights{rewards.accuracy_weight, rewards.format_weight};
+  return [weights](const wire::Judge::Reader& job) {
+    const auto verdict =
+        tasks::judge(std::string_view(job.getKind().cStr(), job.getKind().size()),
+                     {job.getTask().cStr(), job.getTask().size()},
+                     {job.getCompletion().cStr(), job.getCompletion().size()}, weights);
+    Judgement judgement;
+    judgement.score = static_cast<float>(verdict.score);
+    for (const auto& [name, value] : verdict.components)
+      judgement.components.emplace_back(name, static_cast<float>(value));
+    judgement.answer = verdict.answer;
+    judgement.detail = verdict.detail;
+    return judgement;
+  };
+}
+
+}  // namespace thespis::app
