@@ -1,5 +1,6 @@
 #pragma once
-// Finds a tokenizer's added tokens in text: leftmost first, the longest where several begin at one place.
+// Finds a tokenizer's added tokens in text: leftmost first, the longest where several begin at one
+// place.
 
 #include <cstdint>
 #include <functional>

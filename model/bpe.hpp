@@ -1,7 +1,8 @@
 #pragma once
-// Byte-pair encoding over characters, as model.type "BPE" of a tokenizer.json: a piece of text starts
-// as its characters' tokens; the adjacent pair of lowest rank, leftmost first, is merged until no pair
-// has a merge (Sennrich et al. 2016, in the order of the Hugging Face implementation).
+// Byte-pair encoding over characters, as model.type "BPE" of a tokenizer.json: a piece of text
+// starts as its characters' tokens; the adjacent pair of lowest rank, leftmost first, is merged
+// until no pair has a merge (Sennrich et al. 2016, in the order of the Hugging Face
+// implementation).
 
 #include <cstdint>
 #include <string>

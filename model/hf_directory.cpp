@@ -28,7 +28,8 @@ std::vector<uint64_t> shape_of(const TensorSpec& spec) {
   return {spec.rows, spec.cols};
 }
 
-/// Buffers that old checkpoints carry and nobody reads: rope frequencies, which config.json decides.
+/// Buffers that old checkpoints carry and nobody reads: rope frequencies, which config.json
+/// decides.
 bool is_ignored(const std::string& name) {
   return name.ends_with(".rotary_emb.inv_freq");
 }
@@ -54,7 +55,8 @@ void check_fits(const SafetensorsFile& file, const WeightLayout& layout, bool ti
   }
 }
 
-/// Some writers store the tied head too. It must say the same as the embedding, or one of them is lost.
+/// Some writers store the tied head too. It must say the same as the embedding, or one of them is
+/// lost.
 void check_tied_head(const SafetensorsFile& file) {
   const TensorEntry* head = file.find(kHeadName);
   const TensorEntry* embedding = file.find(kEmbeddingName);

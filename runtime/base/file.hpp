@@ -1,7 +1,7 @@
 #pragma once
-// Files that users point at: models, tokenizers, data. What is wrong with them is the user's to cure, so
-// every failure is an InputError that names the path. What the program writes goes through
-// runtime/env/file_system.hpp.
+// Files that users point at: models, tokenizers, data. What is wrong with them is the user's to
+// cure, so every failure is an InputError that names the path. What the program writes goes
+// through runtime/env/file_system.hpp.
 
 #include <cstddef>
 #include <cstdint>

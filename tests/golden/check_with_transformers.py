@@ -17,10 +17,14 @@ from safetensors.torch import load_file
 def main():
     folder = sys.argv[1]
     model, info = transformers.AutoModelForCausalLM.from_pretrained(
-        folder, output_loading_info=True, dtype="auto")
+        folder, output_loading_info=True, dtype="auto"
+    )
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    problems = [f"{key}: {info[key]}" for key in ("missing_keys", "unexpected_keys", "mismatched_keys")
-                if info.get(key)]
+    problems = [
+        f"{key}: {info[key]}"
+        for key in ("missing_keys", "unexpected_keys", "mismatched_keys")
+        if info.get(key)
+    ]
     if model.dtype != torch.float32:
         problems.append(f"dtype {model.dtype}")
     state = model.state_dict()
@@ -34,17 +38,23 @@ def main():
     vocabulary = sorted(raw.get_vocab())
     for _ in range(200):
         text = "".join(chance.choice(vocabulary) for _ in range(20))
-        if tokenizer.encode(text) != raw.encode(text).ids or raw.decode(
-                raw.encode(text).ids, skip_special_tokens=False) != text:
+        if (
+            tokenizer.encode(text) != raw.encode(text).ids
+            or raw.decode(raw.encode(text).ids, skip_special_tokens=False) != text
+        ):
             # Seen with model_type qwen2 under transformers 5, which puts its own byte-level
             # pre-tokenizer there whatever tokenizer.json says.
-            problems.append(f"{type(tokenizer).__name__} encodes {text!r} otherwise than tokenizer.json")
+            problems.append(
+                f"{type(tokenizer).__name__} encodes {text!r} unlike tokenizer.json"
+            )
             break
     ids = torch.arange(min(8, model.config.vocab_size))[None]
     with torch.no_grad():
         logits = model(ids).logits
-    print(f"{type(model).__name__}, {model.num_parameters()} parameters, {len(tokenizer)} tokens, "
-          f"rope {model.config.rope_parameters}, logits {tuple(logits.shape)} mean {logits.mean():.6f}")
+    print(
+        f"{type(model).__name__}, {model.num_parameters()} parameters, {len(tokenizer)} tokens, "
+        f"rope {model.config.rope_parameters}, mean logit {logits.mean():.6f}"
+    )
     for problem in problems:
         print("PROBLEM", problem)
     return 1 if problems else 0

@@ -22,11 +22,15 @@ def rounded(tensor):
 
 def make_inputs():
     generator = torch.Generator().manual_seed(20)
-    draw = lambda scale: scale * torch.randn(len(LENGTHS), WIDTH, generator=generator, dtype=torch.float64)
+    draw = lambda scale: scale * torch.randn(
+        len(LENGTHS), WIDTH, generator=generator, dtype=torch.float64
+    )
     logprobs = rounded(-draw(1.0).abs() - 0.05)
-    mask = torch.tensor([[float(t < n) for t in range(WIDTH)] for n in LENGTHS], dtype=torch.float64)
+    mask = torch.tensor(
+        [[float(t < n) for t in range(WIDTH)] for n in LENGTHS], dtype=torch.float64
+    )
     mask[0, 1] = mask[1, 4] = 0.0  # Tokens over the age bound.
-    mask[3, :] = 0.0               # A sequence with nothing to learn from.
+    mask[3, :] = 0.0  # A sequence with nothing to learn from.
     return {
         "logprobs": logprobs,
         "proximal": rounded(logprobs + draw(0.3)),
@@ -67,7 +71,9 @@ def run_case(inputs, options):
     ratio = torch.exp(logprobs - old)
     clipped = torch.clamp(ratio, 1 - options["clip_ratio_low"], 1 + options["clip_ratio_high"])
     matrix = importance * torch.max(-advantage * ratio, -advantage * clipped)
-    matrix = matrix + options["kl_coef"] * divergence(logprobs, inputs["reference"], options["kl_type"])
+    matrix = matrix + options["kl_coef"] * divergence(
+        logprobs, inputs["reference"], options["kl_type"]
+    )
     matrix = matrix - options["entropy_coef"] * entropies
     loss = aggregate(matrix, inputs["mask"], options["loss_agg_mode"])
     loss.backward()
@@ -86,12 +92,14 @@ def advantages():
     for rewards in ([1.0, 0.0, 0.0, 1.1], [0.1, 1.1, 0.1, 0.1, 0.1, 0.0], [-0.5, 1.0], [0.1] * 4):
         r = torch.tensor(rewards, dtype=torch.float32).to(torch.float64)
         g = len(rewards)
-        cases.append({
-            "rewards": rewards,
-            "grpo": ((r - r.mean()) / (r.std() + 1e-6)).tolist(),
-            "dr_grpo": (r - r.mean()).tolist(),
-            "rloo": [(r[i] - (r.sum() - r[i]) / (g - 1)).item() for i in range(g)],
-        })
+        cases.append(
+            {
+                "rewards": rewards,
+                "grpo": ((r - r.mean()) / (r.std() + 1e-6)).tolist(),
+                "dr_grpo": (r - r.mean()).tolist(),
+                "rloo": [(r[i] - (r.sum() - r[i]) / (g - 1)).item() for i in range(g)],
+            }
+        )
     return cases
 
 
@@ -99,13 +107,26 @@ def main():
     inputs = make_inputs()
     cases = []
     for mode, kind, clip, tis in itertools.product(
-            ["token-mean", "seq-mean-token-mean", "seq-mean-token-sum-norm"], ["k1", "k2", "k3"],
-            [(0.2, 0.2), (0.2, 0.28), (10.0, 10.0)], [(0.0, False), (1.5, True), (1.5, False)]):
-        cases.append(run_case(inputs, {
-            "loss_agg_mode": mode, "kl_type": kind, "clip_ratio_low": clip[0],
-            "clip_ratio_high": clip[1], "tis_cap": tis[0], "with_proximal": tis[1],
-            "kl_coef": 0.05, "entropy_coef": 0.01 if kind == "k3" else 0.0,
-        }))
+        ["token-mean", "seq-mean-token-mean", "seq-mean-token-sum-norm"],
+        ["k1", "k2", "k3"],
+        [(0.2, 0.2), (0.2, 0.28), (10.0, 10.0)],
+        [(0.0, False), (1.5, True), (1.5, False)],
+    ):
+        cases.append(
+            run_case(
+                inputs,
+                {
+                    "loss_agg_mode": mode,
+                    "kl_type": kind,
+                    "clip_ratio_low": clip[0],
+                    "clip_ratio_high": clip[1],
+                    "tis_cap": tis[0],
+                    "with_proximal": tis[1],
+                    "kl_coef": 0.05,
+                    "entropy_coef": 0.01 if kind == "k3" else 0.0,
+                },
+            )
+        )
     document = {
         "length_max": LENGTH_MAX,
         "advantages": ADVANTAGES,

@@ -1,5 +1,6 @@
-// Goal: config.json means here what it means to transformers, and what we cannot compute is refused by
-// name. Method: files that transformers wrote (tests/golden/make_hf_goldens.py), cases by hand, round
+// Goal: config.json means here what it means to transformers, and what we cannot compute is
+// refused by name.
+// Method: files that transformers wrote (tests/golden/make_hf_goldens.py), cases by hand, round
 // trips, a file cut at every length and randomly mutated.
 
 #include "model/hf_config.hpp"

@@ -1,6 +1,8 @@
-// Goal: a saved directory loads back bit for bit, and one that does not fit its config is refused with
-// the tensor and both shapes. Method: every family saved and loaded; one fault at a time.
-// (tests/golden/check_with_transformers.py opens such a directory with the libraries of Hugging Face.)
+// Goal: a saved directory loads back bit for bit, and one that does not fit its config is refused
+// with the tensor and both shapes.
+// Method: every family saved and loaded; one fault at a time.
+// (tests/golden/check_with_transformers.py opens such a directory with the libraries of Hugging
+// Face.)
 
 #include "model/hf_directory.hpp"
 

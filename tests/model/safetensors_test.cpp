@@ -1,7 +1,7 @@
-// Goal: what the Hugging Face library writes is read as it means it, what we write is read back equal,
-// and a damaged or hostile file is one InputError.
-// Method: a golden file (tests/golden/make_hf_goldens.py), headers by hand, a file cut at every length,
-// random mutations, every file operation failing in turn.
+// Goal: what the Hugging Face library writes is read as it means it, what we write is read back
+// equal, and a damaged or hostile file is one InputError.
+// Method: a golden file (tests/golden/make_hf_goldens.py), headers by hand, a file cut at every
+// length, random mutations, every file operation failing in turn.
 
 #include "model/safetensors.hpp"
 

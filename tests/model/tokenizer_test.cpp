@@ -1,7 +1,7 @@
-// Goal: TK-1 and TK-2 (tokenizer.hpp), the ids of the Hugging Face library, and one clear InputError
-// for every file that is not what we read.
-// Method: goldens (tests/golden/make_tokenizer_goldens.py), cases by hand, random text, a file cut at
-// every length and randomly mutated.
+// Goal: TK-1 and TK-2 (tokenizer.hpp), the ids of the Hugging Face library, and one clear
+// InputError for every file that is not what we read.
+// Method: goldens (tests/golden/make_tokenizer_goldens.py), cases by hand, random text, a file cut
+// at every length and randomly mutated.
 
 #include "model/tokenizer.hpp"
 
