@@ -1,0 +1,16 @@
+#pragma once
+// The tokenizer of the tiny recipes, as Hugging Face files: byte-pair encoding with 120 tokens. The
+// numbers 0 to 99 are one token each, and so are the tags and the fixed phrases of the prompt, so
+// that a prompt of three numbers has 11 tokens.
+
+#include <string>
+
+namespace thespis::tasks {
+
+/// tokenizer.json. recipes/zero-tiny/tokenizer.json is this text; a test compares them.
+std::string tiny_tokenizer_json();
+
+/// The tokenizer_config.json beside it: names the end-of-text token.
+std::string tiny_tokenizer_config_json();
+
+}  // namespace thespis::tasks
