@@ -2,6 +2,7 @@
 # Goal: what deploy/ starts can be started. Method: every option that its files give to `thespis train`
 # and `thespis node` stands in that verb's own --help, and every shell script parses.
 set -euo pipefail
+: "${THESPIS:?names the program}"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # options VERB FILE: the long options after "VERB" in FILE, its continued lines joined.
