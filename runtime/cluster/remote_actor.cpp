@@ -1,6 +1,7 @@
 #include "runtime/cluster/remote_actor.hpp"
 
 #include <caf/mailbox_element.hpp>
+#include <caf/make_message.hpp>
 
 #include "runtime/cluster/session.hpp"
 
@@ -14,7 +15,10 @@ RemoteActor::~RemoteActor() = default;
 
 void RemoteActor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
   if (getf(is_terminated_flag)) return bounce(what);
-  if (const caf::error refused = session_->submit(remote_id_, *what)) bounce(what, refused);
+  const caf::error refused = session_->submit(remote_id_, *what);
+  if (!refused || !what->mid.is_request() || !what->sender) return;
+  // Not bounce(): that says "receiver down", whatever the reason.
+  what->sender->enqueue(nullptr, what->mid.response_id(), caf::make_message(refused), nullptr);
 }
 
 void RemoteActor::kill_proxy(caf::execution_unit* context, caf::error reason) {

@@ -83,8 +83,9 @@ inline caf::behavior echo(caf::event_based_actor* self) {
       [self, kept](const Score&) { kept->push_back(self->make_response_promise()); },
       [self](const WorkerJoin& join) -> caf::result<WorkerAccepted> {
         const uint32_t capacity = join.read()->getCapacity();
-        auto promise = self->make_response_promise<WorkerAccepted>();
+        // Before the promise is made: that takes the sender over.
         auto worker = caf::actor_cast<caf::actor>(self->current_sender());
+        auto promise = self->make_response_promise<WorkerAccepted>();
         self->request(worker, kGenerous, generate(77))
             .then(
                 [promise, capacity](const Rollout& done) mutable {
