@@ -168,13 +168,14 @@ void Generator::State::run_part(std::span<Sequence* const> sequences, size_t par
   std::vector<int32_t> tokens;
   for (size_t i = 0; i < sequences.size(); ++i) {
     Sequence& s = *sequences[i];
-    while (s.rows() > 0) {
-      const uint32_t count = std::min(s.rows(), kBatchRows - batch.rows());
+    for (uint32_t left = s.rows(); left > 0;) {
+      const uint32_t count = std::min(left, kBatchRows - batch.rows());
       tokens.clear();
       for (uint32_t t = 0; t < count; ++t) tokens.push_back(s.token(s.stored + t));
       batch.add_run(tokens, s.stored, s.pages.data());
       s.stored += count;
-      if (s.rows() == 0) {
+      left -= count;
+      if (left == 0) {
         const SequenceRequest& r = s.request;
         batch.head_rows.push_back(static_cast<int32_t>(batch.rows()) - 1);
         batch.inverse_temperatures.push_back(inverse_temperature(r.temperature));

@@ -141,6 +141,21 @@ TEST_CASE("generator: sequences in flight go on under new weights, and say which
   CHECK(score(*other, {&item, 1}, f.pool)[0].logprobs == finished[1].logprobs);
 }
 
+TEST_CASE("generator: prompts that fill a walk's rows to the last give one token a step") {
+  Fixture f;
+  gpu::ThreadPool one(1);
+  Generator generator(f.policy, {.slots = 4, .context_max = 256}, one);
+  env::KeyedRandom random(test::seed(), env::Purpose::kData, 3);
+  for (uint64_t id = 0; id < 3; ++id)
+    generator.add(f.request(id, test::random_tokens(random, 64, f.config.vocab_size), 3));
+  generator.add(f.request(3, test::random_tokens(random, 192, f.config.vocab_size), 3));
+  CHECK(generator.step().empty());
+  CHECK(generator.step().empty());
+  const auto finished = generator.step();
+  REQUIRE(finished.size() == 4);
+  for (const FinishedSequence& s : finished) CHECK(s.tokens.size() == 3);
+}
+
 TEST_CASE("generator: requests that cannot run are refused, and leave no trace") {
   Fixture f;
   CHECK_THROWS_AS(f.generator.add(f.request(1, {}, 5)), InputError);
