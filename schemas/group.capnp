@@ -46,17 +46,3 @@ struct Group {
     # From the last rollout to the last reference score.
   }
 }
-
-struct LedgerState {
-  # The prompts' fate, as a checkpoint keeps it.
-  nextGroup @0 :UInt64;
-  nextPrompt @1 :UInt64;
-  open @2 :List(Open);
-  # Admitted, neither consumed nor dropped: a resumed run asks for them again.
-
-  consumed @3 :UInt64;
-  dropped @4 :UInt64;
-  filtered @5 :UInt64;
-
-  struct Open { group @0 :UInt64; promptIndex @1 :UInt64; }
-}
