@@ -115,8 +115,8 @@ std::string_view body_after(std::string_view code, size_t from) {
   return code.substr(open + 1);
 }
 
-/// An exception that ends here, with nobody told: catch (...) that neither throws, keeps nor stops, or
-/// a handler with nothing in it, not even a comment that says why.
+/// An exception that ends here, with nobody told: catch (...) that neither throws, keeps nor stops,
+/// or a handler with nothing in it, not even a comment that says why.
 void check_catches(const SourceFile& file, std::string_view code, std::vector<Finding>& found) {
   for (size_t at = code.find("catch ("); at != code.npos; at = code.find("catch (", at + 1)) {
     const bool catches_all = code.substr(at, 11) == "catch (...)";
