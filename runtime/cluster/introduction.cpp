@@ -44,6 +44,8 @@ void Connection::send_control(capnp::MessageBuilder& message) {
 void Connection::on_record(std::vector<uint8_t> record) {
   const auto control = wire::Message<wire::Control>::adopt(wire::Frame::copy(record));
   const auto view = control.read();
+  const bool introduces = view->isOffer() || view->isAnswer() || view->isReady();
+  if (introduces == joined()) throw Error("it sent a control record out of turn");
   heard(transport::EventLoop::now());
   switch (view->which()) {
     case wire::Control::OFFER:

@@ -119,6 +119,7 @@ void Node::dial(const transport::SocketAddress& to, const std::string& dialled,
     const uint64_t key = std::exchange(next_key_, next_key_ + 2);
     connections_.emplace(key, std::make_unique<Connection>(*this, key, transport::start_connect(to),
                                                            dialled, joined));
+    loop_.hasten();
   } catch (const Error& e) {
     joined->set_exception(
         std::make_exception_ptr(Error("cannot join " + dialled + ": " + e.what())));
@@ -136,6 +137,7 @@ void Node::accept_all() {
     }
     const uint64_t key = std::exchange(next_key_, next_key_ + 2);
     connections_.emplace(key, std::make_unique<Connection>(*this, key, std::move(socket)));
+    loop_.hasten();
   }
 }
 
@@ -194,15 +196,16 @@ bool Node::has_work() const {
 }
 
 env::Nanoseconds Node::on_time(env::Nanoseconds now) {
-  const env::Nanoseconds period = options_.heartbeat_interval / 2;
-  if (ticked_at_.count() == 0) ticked_at_ = now;
-  env::Nanoseconds pause = now - ticked_at_ - period;
-  if (pause < kPauseMin || connections_.empty()) pause = env::Nanoseconds{0};
-  ticked_at_ = now;
+  const bool was_due = tick_due_.count() > 0 && now > tick_due_ + kPauseMin;
+  const env::Nanoseconds pause = was_due ? now - tick_due_ : env::Nanoseconds{0};
   for (auto& [key, connection] : connections_) connection->on_time(now, pause);
   reap();
-  if (leaving_) return std::min(leave_until_, now + period);
-  return now + (connections_.empty() ? env::Nanoseconds(std::chrono::hours(1)) : period);
+  if (connections_.empty() && !leaving_) {
+    tick_due_ = env::Nanoseconds{0};
+    return now + std::chrono::hours(1);
+  }
+  tick_due_ = now + options_.heartbeat_interval / 2;
+  return tick_due_;
 }
 
 void Node::begin_leaving(env::Nanoseconds now) {

@@ -81,7 +81,7 @@ class Node final : public transport::EventLoop::Client, public Connection::Host 
   std::vector<uint64_t> closed_;
   uint64_t next_key_ = 2;  // Even: a control connection; odd: its channel. 0: the listener.
   uint64_t refused_ = 0;
-  env::Nanoseconds ticked_at_{0};
+  env::Nanoseconds tick_due_{0};  // 0: nobody to tick for.
   bool leaving_ = false;
   bool finished_ = false;
   env::Nanoseconds leave_until_{0};

@@ -88,12 +88,11 @@ void EventLoop::poll_descriptors(int timeout_ms) {
 
 void EventLoop::run() {
   client_.on_start();
-  env::Nanoseconds due{0};
   env::Nanoseconds looked{0};
   while (!client_.finished()) {
     const env::Nanoseconds at = now();
     const bool busy = client_.turn(at);
-    if (at >= due) due = client_.on_time(at);
+    if (at >= due_) due_ = client_.on_time(at);
     if (busy) {
       if (at - looked < kLookEvery) continue;
       looked = at;
@@ -105,7 +104,7 @@ void EventLoop::run() {
       asleep_.store(false, std::memory_order_seq_cst);
       continue;
     }
-    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(due - now()).count();
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(due_ - now()).count();
     looked = at;
     poll_descriptors(static_cast<int>(std::clamp<int64_t>(wait, 0, kSleepMsMax)));
   }
