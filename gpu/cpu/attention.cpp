@@ -18,9 +18,11 @@ struct RowSoftmax {
   float log_sum_exp;
 };
 THESPIS_INLINE RowSoftmax softmax_row(float* s, uint32_t valid, uint32_t keys) {
-  for (uint32_t j = valid; j < keys; ++j) s[j] = kMasked;
-  Lanes top = splat16(kMasked);
-  for (uint32_t j = 0; j < keys; j += kLanes) top = max(load16(s + j), top);
+  // All positions of a tile are in its last page: only that one is masked.
+  const uint32_t last = keys - kPageTokens;
+  Lanes top = first_lanes(load16(s + last), valid - last, kMasked);
+  store16(s + last, top);
+  for (uint32_t j = 0; j < last; j += kLanes) top = max(load16(s + j), top);
   const float greatest_score = greatest(top);
   const Lanes shift = splat16(greatest_score);
   Lanes total = splat16(0.0f);

@@ -53,19 +53,30 @@ THESPIS_INLINE void multiply_pages(const float* a, uint32_t rows, uint32_t head_
                                    const Pages& pages, uint32_t page_count, float* out,
                                    size_t stride) {
   constexpr int kVectors = static_cast<int>(kPageTokens) / kVecFloats;
+  // Two pages at a time where the registers hold them.
+  constexpr uint32_t kPages = kTileVectors >= 2 * kVectors ? 2 : 1;
   const RowTiles tiles(rows);
   for (size_t i = 0; i < tiles.count; ++i) {
     const size_t first = tiles.first(i);
     with_rows(tiles.size(i), [&](auto n) {
       constexpr int kRows = decltype(n)::value;
-      for (uint32_t p = 0; p < page_count; ++p) {
-        Tile<kRows, kVectors> tile;
+      const auto columns = [&](auto count, uint32_t p) {
+        constexpr int kCount = decltype(count)::value;
+        Tile<kRows, kCount * kVectors> tile;
         tile.clear();
-        tile.multiply(a + first * head_dim, head_dim, 1, pages(p), kPageTokens, head_dim);
+        const float* from = a + first * head_dim;
+        if constexpr (kCount == 1) {
+          tile.multiply(from, head_dim, 1, pages(p), kPageTokens, head_dim);
+        } else {
+          tile.multiply(from, head_dim, 1, pages(p), pages(p + 1), kPageTokens, head_dim);
+        }
         for (int r = 0; r < kRows; ++r)
-          for (int v = 0; v < kVectors; ++v)
+          for (int v = 0; v < kCount * kVectors; ++v)
             store(out + (first + r) * stride + p * kPageTokens + v * kVecFloats, tile.at[r][v]);
-      }
+      };
+      uint32_t p = 0;
+      for (; p + kPages <= page_count; p += kPages) columns(Constant<kPages>{}, p);
+      for (; p < page_count; ++p) columns(Constant<1>{}, p);
     });
   }
 }

@@ -100,7 +100,8 @@ void attend_backward(const AttendBackwardArgs& a) {
             dots = fma(load16(out + d), load16(dout + size_t{r} * head_dim + d), dots);
           const Lanes pull = splat16(sum(dots)), lse = splat16(a.lse[row * s.heads + head]);
           float *prow = p + r * stride, *dprow = dp + r * stride;
-          for (uint32_t j = t.position(r) + 1; j < keys; ++j) prow[j] = -1e30f;
+          const uint32_t last = keys - kPageTokens;
+          store16(prow + last, first_lanes(load16(prow + last), t.position(r) + 1 - last, -1e30f));
           // dS = P (dP - rowsum(dO O)).
           for (uint32_t j = 0; j < keys; j += kLanes) {
             const Lanes probability = exp(load16(prow + j) - lse);

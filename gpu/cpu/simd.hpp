@@ -155,21 +155,46 @@ THESPIS_INLINE Lanes exp(const Lanes& x) {
   return r;
 }
 
-/// The fixed tree: lanes i and i + 8, then 4, 2, 1.
+using Quad = float __attribute__((vector_size(16)));
+
+/// The fixed tree over 16 lanes: i with i + 8, then i + 4, i + 2, i + 1.
+template <class Combine>
+THESPIS_INLINE float reduce(const Lanes& x, const Combine& combine) {
+#if defined(__AVX512F__)
+  const Vec v = x.part[0];
+  const auto eight = combine(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                             __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+  const Quad four = combine(__builtin_shufflevector(eight, eight, 0, 1, 2, 3),
+                            __builtin_shufflevector(eight, eight, 4, 5, 6, 7));
+#elif defined(__AVX2__)
+  const Vec eight = combine(x.part[0], x.part[1]);
+  const Quad four = combine(__builtin_shufflevector(eight, eight, 0, 1, 2, 3),
+                            __builtin_shufflevector(eight, eight, 4, 5, 6, 7));
+#else
+  const Quad four = combine(combine(x.part[0], x.part[2]), combine(x.part[1], x.part[3]));
+#endif
+  const Quad two = combine(four, __builtin_shufflevector(four, four, 2, 3, 0, 1));
+  return combine(two, __builtin_shufflevector(two, two, 1, 0, 3, 2))[0];
+}
+
 THESPIS_INLINE float sum(const Lanes& x) {
-  alignas(64) float t[kLanes];
-  store16(t, x);
-  for (int i = 0; i < 8; ++i) t[i] = t[i] + t[i + 8];
-  for (int i = 0; i < 4; ++i) t[i] = t[i] + t[i + 4];
-  return (t[0] + t[2]) + (t[1] + t[3]);
+  return reduce(x, [](auto a, auto b) { return a + b; });
 }
 THESPIS_INLINE float greatest(const Lanes& x) {
-  alignas(64) float t[kLanes];
-  store16(t, x);
-  for (int i = 0; i < 8; ++i) t[i] = t[i] > t[i + 8] ? t[i] : t[i + 8];
-  for (int i = 0; i < 4; ++i) t[i] = t[i] > t[i + 4] ? t[i] : t[i + 4];
-  const float a = t[0] > t[2] ? t[0] : t[2], b = t[1] > t[3] ? t[1] : t[3];
-  return a > b ? a : b;
+  return reduce(x, [](auto a, auto b) { return a > b ? a : b; });
+}
+
+/// x where the lane's index is below `count`, else `other`.
+THESPIS_INLINE Lanes first_lanes(const Lanes& x, uint32_t count, float other) {
+  alignas(64) static constexpr int32_t kIndices[kLanes] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                           8, 9, 10, 11, 12, 13, 14, 15};
+  Lanes r;
+  for (int i = 0; i < Lanes::kParts; ++i) {
+    IntVec index;
+    __builtin_memcpy(&index, kIndices + i * kVecFloats, sizeof(index));
+    r.part[i] = index < static_cast<int32_t>(count) ? x.part[i] : splat(other);
+  }
+  return r;
 }
 
 }  // namespace thespis::gpu::THESPIS_ISA

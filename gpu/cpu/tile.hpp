@@ -34,10 +34,18 @@ struct Tile {
   /// at[i][v] += a[i * row_stride + k * k_stride] * b[k * b_stride + v * kVecFloats] for k in order.
   THESPIS_INLINE void multiply(const float* a, size_t row_stride, size_t k_stride, const float* b,
                                size_t b_stride, size_t count) {
+    multiply(a, row_stride, k_stride, b, b + kVectors / 2 * kVecFloats, b_stride, count);
+  }
+
+  /// The same with the second half of the vectors at `b2`.
+  THESPIS_INLINE void multiply(const float* a, size_t row_stride, size_t k_stride, const float* b,
+                               const float* b2, size_t b_stride, size_t count) {
+    constexpr int kHalf = kVectors / 2;
     for (size_t k = 0; k < count; ++k) {
       Vec bv[kVectors];
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) bv[v] = load(b + v * kVecFloats);
+      for (int v = 0; v < kVectors; ++v)
+        bv[v] = load(v < kHalf ? b + v * kVecFloats : b2 + (v - kHalf) * kVecFloats);
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) {
         const Vec x = splat(a[i * row_stride]);
@@ -46,6 +54,7 @@ struct Tile {
       }
       a += k_stride;
       b += b_stride;
+      b2 += b_stride;
     }
   }
 };
