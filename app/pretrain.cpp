@@ -24,6 +24,9 @@ namespace {
 model::ModelConfig model_config(const config::PretrainModelSection& section,
                                 const model::Tokenizer& tokenizer) {
   model::ModelConfig config;
+  // Not qwen2: for that type `transformers` 5 puts another pre-tokenizer in our tokenizer's place.
+  config.model_type = "llama";
+  config.qkv_bias = false;
   config.vocab_size = tokenizer.vocab_size();
   config.hidden_size = section.hidden_size;
   config.layer_count = section.layers;

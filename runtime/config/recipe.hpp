@@ -99,7 +99,7 @@ struct TrainSection {
   double entropy_coef = 0;
   uint64_t reference_reset_steps = 0;  ///< 0: never.
   uint32_t grad_lanes = 16;
-  uint64_t micro_batch_tokens = 4096;
+  uint64_t micro_batch_tokens = 1024;
   bool operator==(const TrainSection&) const = default;
 };
 
