@@ -9,7 +9,7 @@
 namespace thespis::model {
 namespace {
 
-constexpr uint32_t kBlockRows = 96;  // A block's arrays stay in a core's second-level cache.
+constexpr uint32_t kBlockRows = 288;  // A block's arrays stay in the cache; fewer re-read dW too often.
 
 void grow(FloatArena& arena, uint64_t size) {
   if (arena.size() < size) arena = FloatArena(size);
