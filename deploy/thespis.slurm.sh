@@ -16,30 +16,29 @@ recipe=${1:?usage: sbatch deploy/thespis.slurm.sh RECIPE [train options]}
 shift
 roles=${THESPIS_ROLES:-sampler=1,reward=4,reference=1}
 port=${THESPIS_PORT:-7711}
-program=$PWD/build/release/thespis
+export THESPIS=$PWD/build/release/thespis
 out=$PWD/runs/slurm-$SLURM_JOB_ID
-[[ -x $program ]] || { echo "build it first: ./thespis build" >&2; exit 1; }
+secret=$out.secret
+[[ -x $THESPIS ]] || { echo "build it first: ./thespis build" >&2; exit 1; }
 
 # A secret of this job alone, readable by its owner; kept beside the run so that a requeue finds it.
-mkdir -p "$out"
-if [[ ! -s $out/secret ]]; then
-  (umask 077 && head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \n' >"$out/secret")
+mkdir -p runs
+if [[ ! -s $secret ]]; then
+  (umask 077 && head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \n' >"$secret")
 fi
 
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-resume=()
-if [[ -e $out/metrics.jsonl ]]; then resume=(--resume); fi
 
 srun --nodes=1 --ntasks=1 --nodelist="$head" --overlap \
-  "$program" train "$recipe" --processes 1 --listen "0.0.0.0:$port" \
-  --secret-file "$out/secret" --out "$out" "${resume[@]}" "$@" &
+  deploy/train.sh "$out" "$recipe" --processes 1 --listen "0.0.0.0:$port" \
+  --secret-file "$secret" "$@" &
 conductor=$!
 
 # Workers start before the conductor listens, or lose it: they try until the job ends.
 # shellcheck disable=SC2016  # Expanded by the shell on the worker's machine.
 srun --overlap --kill-on-bad-exit=0 bash -c 'trap exit TERM
   while :; do "$0" node --join "$1" --roles "$2" --secret-file "$3" || true; sleep 5; done' \
-  "$program" "$head:$port" "$roles" "$out/secret" &
+  "$THESPIS" "$head:$port" "$roles" "$secret" &
 workers=$!
 
 # The training decides how the job ends; workers go with it.
