@@ -155,3 +155,49 @@ TEST_CASE("engine: gradients are the slopes of a float64 model") {
     CHECK(std::abs(slope - expected) < 1e-4 * norm);
   }
 }
+
+TEST_CASE("engine: a batch of many blocks gives the bits of its sequences one by one") {
+  // Every sum over rows runs in order of rows, so whole batches and single sequences agree exactly (with a
+  // head of its own: a tied table would get its two kinds of gradient in another order).
+  const ModelConfig config = test::model_config(kShapes[1]);
+  const Policy policy(test::random_weights(config, test::seed()), 0);
+  policy.packed().prepare_backward();
+  env::KeyedRandom random(test::seed(), env::Purpose::kData, 3);
+  CAPTURE(test::seed());
+  std::vector<Sample> samples;
+  for (int i = 0; i < 14; ++i) {
+    Sample s{test::random_tokens(random, 1 + random.below(90), config.vocab_size),
+             test::random_tokens(random, 1 + random.below(120), config.vocab_size),
+             1.0f,
+             {}};
+    for (size_t t = 0; t < s.completion.size(); ++t)
+      s.dlogprobs.push_back(static_cast<float>(random.normal()));
+    samples.push_back(s);
+  }
+  Executor executor(policy.shared_plan(), Executor::Purpose::kTraining);
+  const auto run = [&](std::span<const Sample> part, std::vector<float>& gradient) {
+    WholeSequences sequences;
+    std::vector<float> dlogprobs;
+    for (const Sample& s : part) {
+      sequences.add({s.prompt, s.completion, s.temperature});
+      dlogprobs.insert(dlogprobs.end(), s.dlogprobs.begin(), s.dlogprobs.end());
+    }
+    executor.forward(policy, sequences);
+    executor.backward(policy, sequences, dlogprobs, gradient.data());
+    return std::pair{sequences.batch().logprobs, sequences.batch().rows()};
+  };
+  std::vector<float> together(policy.weights().layout.size, 0.0f), apart = together, logprobs;
+  const auto [all, rows] = run(samples, together);
+  REQUIRE(rows > 900);  // Several blocks.
+  for (const Sample& s : samples) {
+    const auto one = run({&s, 1}, apart).first;
+    logprobs.insert(logprobs.end(), one.begin(), one.end());
+  }
+  CHECK(all == logprobs);
+  for (const TensorSpec& t : policy.weights().layout.tensors) {
+    CAPTURE(t.name);
+    CHECK(std::equal(together.begin() + static_cast<long>(t.offset),
+                     together.begin() + static_cast<long>(t.offset + t.size()),
+                     apart.begin() + static_cast<long>(t.offset)));
+  }
+}
