@@ -79,6 +79,11 @@ int main(int argc, char** argv) {
   add_recipe(verb, recipe, overrides);
   verb->callback([&] { run = [&] { return app::run_recipe(recipe, overrides); }; });
 
+  std::string ledger;
+  verb = cli.add_subcommand("ledger", "Prove from a run's journal that every prompt counted once");
+  verb->add_option("run", ledger, "The run's directory")->required();
+  verb->callback([&] { run = [&] { return app::run_ledger(ledger); }; });
+
   verb = cli.add_subcommand("doctor", "What this machine has, and what is therefore on or off");
   verb->callback([&] { run = [] { return app::run_doctor(); }; });
 
