@@ -13,15 +13,19 @@ namespace thespis::app {
 
 int run_ledger(const std::string& directory) {
   const std::string path = directory + "/ledger.journal";
-  if (!std::filesystem::exists(path)) throw InputError(path + ": no such file; name a run's directory");
+  if (!std::filesystem::exists(path))
+    throw InputError(path + ": no such file; name a run's directory");
   env::RealFileSystem files;
   const auto events = store::Journal(files, path).take_recovered();
   const LedgerAudit audit = audit_ledger(events);
-  const nlohmann::ordered_json json{
-      {"steps", audit.steps},       {"resumes", audit.resumes},   {"prompts_admitted", audit.admitted},
-      {"prompts_consumed", audit.consumed}, {"prompts_filtered", audit.filtered},
-      {"prompts_dropped", audit.dropped},   {"prompts_open", audit.open},
-      {"violations", audit.violations}};
+  const nlohmann::ordered_json json{{"steps", audit.steps},
+                                    {"resumes", audit.resumes},
+                                    {"prompts_admitted", audit.admitted},
+                                    {"prompts_consumed", audit.consumed},
+                                    {"prompts_filtered", audit.filtered},
+                                    {"prompts_dropped", audit.dropped},
+                                    {"prompts_open", audit.open},
+                                    {"violations", audit.violations}};
   std::printf("%s\n", json.dump(2).c_str());
   return audit.violations.empty() ? 0 : 1;
 }

@@ -9,9 +9,9 @@ namespace {
 
 /// What is known after one step: a resume goes back to it.
 struct State {
-  std::map<uint64_t, uint64_t> prompt_of;      // Admitted groups.
+  std::map<uint64_t, uint64_t> prompt_of;  // Admitted groups.
   std::set<uint64_t> open;
-  std::map<uint64_t, std::string> fate;        // Ended groups.
+  std::map<uint64_t, std::string> fate;  // Ended groups.
 };
 
 uint64_t count_fate(const State& state, const char* fate) {
