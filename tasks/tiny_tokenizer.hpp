@@ -7,7 +7,7 @@
 
 namespace thespis::tasks {
 
-/// tokenizer.json. recipes/zero-tiny/tokenizer.json is this text; a test compares them.
+/// tokenizer.json. recipes/zero-tiny/model/tokenizer.json is this text; a test compares them.
 std::string tiny_tokenizer_json();
 
 /// The tokenizer_config.json beside it: names the end-of-text token.

@@ -1,6 +1,7 @@
 #include "actors/pool/pool.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/base/assert.hpp"
 
@@ -54,19 +55,17 @@ Pool::Lost Pool::remove_worker(WorkerId worker, bool blame) {
 
 std::optional<Pool::Assignment> Pool::next() {
   if (waiting_.empty()) return std::nullopt;
-  auto best = workers_.end();
-  uint32_t best_free = 0;
-  for (auto it = workers_.begin(); it != workers_.end(); ++it) {
-    const uint32_t free = it->second.credit - it->second.held;
-    if (free > best_free) {
-      best = it;
-      best_free = free;
-    }
-  }
-  if (best == workers_.end()) return std::nullopt;
   const Ticket ticket = waiting_.front();
-  waiting_.pop_front();
   Job& job = jobs_.at(ticket);
+  auto best = workers_.end();
+  const auto rank = [&job](const auto& worker) {
+    const uint32_t free = worker.second.credit - worker.second.held;
+    return std::pair(free > 0 && worker.first != job.failed_on, free);
+  };
+  for (auto it = workers_.begin(); it != workers_.end(); ++it)
+    if (rank(*it).second > 0 && (best == workers_.end() || rank(*it) > rank(*best))) best = it;
+  if (best == workers_.end()) return std::nullopt;
+  waiting_.pop_front();
   waiting_bytes_ -= job.size_bytes;
   job.worker = best->first;
   ++job.attempt;
@@ -106,6 +105,7 @@ void Pool::release(Job& job) {
   const auto worker = workers_.find(*job.worker);
   THESPIS_ASSERT(worker != workers_.end() && worker->second.held > 0);
   --worker->second.held;
+  job.failed_on = worker->first;  // Only a job that did not succeed is looked at again.
   --running_count_;
   job.worker.reset();
 }

@@ -5,6 +5,7 @@
 //   P-3  The bytes of waiting jobs never exceed queue_bytes_max: a job over it is refused.
 //   P-4  What a lost worker held waits at the head of the queue, before younger jobs.
 //   P-5  An answer from an assignment that is no longer in force is recognised and ignored.
+//   P-6  A job that failed on a worker goes to another one, if one has free credit.
 
 #include <cstdint>
 #include <deque>
@@ -66,6 +67,7 @@ class Pool {
     uint64_t size_bytes = 0;
     uint32_t attempt = 0;
     std::optional<WorkerId> worker;
+    WorkerId failed_on = 0;  ///< The last worker that did not do it.
   };
   struct Worker {
     uint32_t credit = 0;

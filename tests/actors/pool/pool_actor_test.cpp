@@ -1,0 +1,139 @@
+// Goal: the pool's shell keeps DEADLINE (no wait without limit, the error names who was waited for), goes
+// on without lost workers, and pushes back by bytes (BOUNDED), under virtual time.
+// Method: the real pool; workers and client are played by the test.
+
+#include "actors/pool/pool_actor.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <map>
+
+#include "tests/support/virtual_system.hpp"
+
+using namespace thespis;
+using namespace std::chrono_literals;
+using test::Scripted;
+
+namespace {
+
+wire::Message<wire::Judge> job(uint64_t group, uint32_t sample) {
+  return wire::Message<wire::Judge>::build([&](wire::Judge::Builder j) {
+    j.initJob().setGroup(group);
+    j.getJob().setSample(sample);
+    j.setCompletion(std::string(1000, 'x'));
+  });
+}
+
+wire::Message<wire::Verdict> verdict_of(const wire::Message<wire::Judge>& judged) {
+  return wire::Message<wire::Verdict>::build(
+      [&](wire::Verdict::Builder v) { v.setJob(judged.read()->getJob()); });
+}
+
+/// What the client heard, by sample: empty text for a verdict, else the error.
+struct Heard {
+  std::map<uint32_t, std::string> by_sample;
+};
+
+struct World {
+  test::VirtualSystem system;
+  std::shared_ptr<Heard> heard = std::make_shared<Heard>();
+  caf::actor pool, client;
+  explicit World(const PoolOptions& options) {
+    pool = system.spawn<RewardPool>(options);
+    client = system.script([this, h = heard](Scripted& self) -> caf::behavior {
+      return {[&self, h, p = pool](uint32_t sample) {
+        self.request(p, caf::infinite, job(1, sample))
+            .then([h, sample](const wire::Message<wire::Verdict>&) { h->by_sample[sample] = ""; },
+                  [h, sample, &self](const caf::error& e) {
+                    h->by_sample[sample] = self.system().render(e);
+                  });
+      }};
+    });
+  }
+  void ask(uint32_t sample) {
+    caf::anon_send(client, sample);
+    system.run();
+  }
+  void add(const caf::actor& worker, uint32_t credit) {
+    caf::anon_send(pool, worker_atom::value, worker, credit);
+    system.run();
+  }
+  /// A worker that answers every job at once, and counts them.
+  caf::actor honest(std::shared_ptr<int> count) {
+    return system.script([count](Scripted&) -> caf::behavior {
+      return {[count](const wire::Message<wire::Judge>& j) {
+                ++*count;
+                return verdict_of(j);
+              },
+              [](const wire::Message<wire::Cancel>&) {}};
+    });
+  }
+  /// A worker that never answers, and counts what it was told to stop.
+  caf::actor silent(std::shared_ptr<int> cancelled) {
+    return system.script([cancelled](Scripted& self) -> caf::behavior {
+      return {
+          [&self](const wire::Message<wire::Judge>&) -> caf::result<wire::Message<wire::Verdict>> {
+            return self.make_response_promise();
+          },
+          [cancelled](const wire::Message<wire::Cancel>&) { ++*cancelled; }};
+    });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("DEADLINE: a job that a worker holds too long goes to another", "[actors]") {
+  World world({.role = "reward", .limits = {.attempts_max = 3}, .job_deadline = 10s});
+  const auto cancelled = std::make_shared<int>(0), answered = std::make_shared<int>(0);
+  world.add(world.silent(cancelled), 2);
+  world.ask(0);
+  world.add(world.honest(answered), 1);
+  CHECK(world.heard->by_sample.empty());
+  world.system.pass(9s);
+  CHECK(world.heard->by_sample.empty());
+  world.system.pass(12s);  // The silent worker has more free credit and may get it once more.
+  REQUIRE(world.heard->by_sample.contains(0));
+  CHECK(world.heard->by_sample[0].empty());
+  CHECK(*answered == 1);
+  CHECK(*cancelled >= 1);
+}
+
+TEST_CASE("DEADLINE: without any worker the job fails and the error names the role", "[actors]") {
+  World world({.role = "reward", .limits = {}, .worker_deadline = 30s});
+  world.ask(0);
+  world.system.pass(29s);
+  CHECK(world.heard->by_sample.empty());
+  world.system.pass(2s);
+  REQUIRE(world.heard->by_sample.contains(0));
+  CHECK(world.heard->by_sample[0].find("no worker of role reward") != std::string::npos);
+}
+
+TEST_CASE("DEADLINE: a job that no worker ever finishes is given up by name", "[actors]") {
+  World world({.role = "reward", .limits = {.attempts_max = 2}, .job_deadline = 10s});
+  const auto cancelled = std::make_shared<int>(0);
+  world.add(world.silent(cancelled), 1);
+  world.ask(0);
+  world.system.pass(25s);
+  REQUIRE(world.heard->by_sample.contains(0));
+  CHECK(world.heard->by_sample[0].find("gave up after 2 attempts") != std::string::npos);
+  CHECK(*cancelled == 2);
+}
+
+TEST_CASE("pool actor: a worker that dies takes no job with it", "[actors]") {
+  World world({.role = "reward", .limits = {}});
+  const auto cancelled = std::make_shared<int>(0), answered = std::make_shared<int>(0);
+  const auto doomed = world.silent(cancelled);
+  world.add(doomed, 4);
+  for (uint32_t sample = 0; sample < 4; ++sample) world.ask(sample);
+  world.add(world.honest(answered), 4);
+  caf::anon_send_exit(doomed, caf::exit_reason::kill);
+  world.system.run();
+  CHECK(*answered == 4);
+  CHECK(world.heard->by_sample.size() == 4);
+}
+
+TEST_CASE("BOUNDED: a full queue pushes back by bytes", "[actors]") {
+  World world({.role = "reward", .limits = {.queue_bytes_max = 3000}});
+  for (uint32_t sample = 0; sample < 4; ++sample) world.ask(sample);
+  REQUIRE(world.heard->by_sample.size() >= 1);
+  CHECK(world.heard->by_sample.rbegin()->second.find("full") != std::string::npos);
+}
