@@ -115,3 +115,30 @@ TEST_CASE("same math: sampler, scorer and trainer give the same bits") {
     CHECK(same_bits(recorded, trained[i]));
   }
 }
+
+TEST_CASE("same math: prompts admitted together wait for the pages they share") {
+  // Several threads, and a leader whose prefill takes long: a follower that did not wait would read pages
+  // that are still empty.
+  const ModelConfig config = test::model_config({});
+  CAPTURE(test::seed());
+  gpu::ThreadPool pool(3);
+  auto policy = std::make_shared<const Policy>(test::random_weights(config, test::seed()), 0);
+  env::KeyedRandom random(test::seed(), env::Purpose::kData, 20);
+  Generator generator(policy, {.slots = 6, .context_max = 256}, pool);
+  for (int round = 0; round < 20; ++round) {
+    const auto prefix = test::random_tokens(random, 220, config.vocab_size);
+    std::vector<SequenceRequest> requests(6);
+    for (uint32_t i = 0; i < requests.size(); ++i) {
+      requests[i].id = requests[i].random_sample = i;
+      requests[i].max_tokens = 1;
+      requests[i].prompt.assign(prefix.begin(), prefix.end() - 40 * (i % 3));
+      generator.add(requests[i]);
+    }
+    const auto finished = generator.step();
+    REQUIRE(finished.size() == requests.size());
+    for (uint32_t i = 0; i < requests.size(); ++i) {
+      const ScoreItem item{requests[i].prompt, finished[i].tokens, 1.0f};
+      CHECK(same_bits(score(*policy, {&item, 1}, pool)[0].logprobs, finished[i].logprobs));
+    }
+  }
+}
