@@ -1,12 +1,12 @@
 #pragma once
 // The operation table of a device. CPU is the reference and obeys the row contract:
-//   OP-1  Row i of an output depends on row i of the input (and its own sequence) alone, reduced in one
-//         fixed order, whatever the batch, the tiling, the thread or the vector width.
+//   OP-1  Row i of an output depends on row i of the input (and its own sequence) alone, reduced in
+//         one fixed order, whatever the batch, the tiling, the thread or the vector width.
 //   OP-2  A matrix product is one fused-multiply-add chain in order of k for each output, from +0.
 //   OP-3  Other reductions over a row run in 16 interleaved lanes, then a fixed tree (8, 4, 2, 1).
 //   OP-4  exp and log are our own polynomials: every variant of the table gives the same bits.
-// Operations are single-threaded and allocate nothing. Matrices are row-major; a stride counts floats
-// between rows. Widths of rows are multiples of kLanes, the vocabulary excepted.
+// Operations are single-threaded and allocate nothing. Matrices are row-major; a stride counts
+// floats between rows. Widths of rows are multiples of kLanes, the vocabulary excepted.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,8 +20,9 @@ constexpr uint32_t round_up(uint32_t n, uint32_t to) {
   return (n + to - 1) / to * to;
 }
 
-/// Panels for y = x W^T with W [outputs, inputs]: [ceil(outputs / panel_width)][inputs][panel_width],
-/// padded with zeros. `transposed` reads W as [inputs, outputs] instead: for dx = dy W.
+/// Panels for y = x W^T with W [outputs, inputs], padded with zeros:
+/// [ceil(outputs / panel_width)][inputs][panel_width]. `transposed` reads W as [inputs, outputs]
+/// instead: for dx = dy W.
 struct PackArgs {
   const float* weight;
   uint32_t outputs;
@@ -170,9 +171,9 @@ struct LogProbBackwardArgs {
   const float* dlogprobs;
 };
 
-/// Draws a token for each row: inverse CDF at `uniforms[row]` in [0, 1), or the first maximum where it is
-/// negative. The log-prob is what log_prob gives for that token. A row with a logit that is not finite
-/// gives token -1.
+/// Draws a token for each row: inverse CDF at `uniforms[row]` in [0, 1), or the first maximum where
+/// it is negative. The log-prob is what log_prob gives for that token. A row with a logit that is
+/// not finite gives token -1.
 struct SampleArgs {
   float* logits;
   size_t rows;

@@ -1,7 +1,7 @@
 #pragma once
-// The one shape of a batch: ragged rows of tokens with positions, runs of rows that belong to a sequence
-// with its page table, and the rows whose next token is scored or drawn. Training, scoring, prefill and
-// decode all use it.
+// The one shape of a batch: ragged rows of tokens with positions, runs of rows that belong to a
+// sequence with its page table, and the rows whose next token is scored or drawn. Training,
+// scoring, prefill and decode all use it.
 
 #include <cstdint>
 #include <span>
@@ -46,8 +46,8 @@ struct ScoredSequence {
   }
 };
 
-/// InputError if the prompt is empty, a token is outside the vocabulary, the temperature negative or not
-/// finite, or the sequence longer than the context; `name` begins the message.
+/// InputError if the prompt is empty, a token is outside the vocabulary, the temperature negative
+/// or not finite, or the sequence longer than the context; `name` begins the message.
 void check_sequence(const ScoredSequence& sequence, uint32_t vocab_size, uint32_t context_max,
                     const std::string& name);
 

@@ -9,7 +9,8 @@
 namespace thespis::model {
 namespace {
 
-constexpr uint32_t kBlockRows = 288;  // A block's arrays stay in the cache; fewer re-read dW too often.
+// A block's arrays stay in the cache; smaller blocks would read all of dW more often.
+constexpr uint32_t kBlockRows = 288;
 
 void grow(FloatArena& arena, uint64_t size) {
   if (arena.size() < size) arena = FloatArena(size);

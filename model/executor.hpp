@@ -1,6 +1,6 @@
 #pragma once
-// Walks a plan over a batch on one thread, with memory of its own. One executor serves one thread at a
-// time; results depend on batch, policy and pages alone.
+// Walks a plan over a batch on one thread, with memory of its own. One executor serves one thread
+// at a time; results depend on batch, policy and pages alone.
 
 #include <memory>
 
@@ -24,13 +24,13 @@ class Executor {
   Executor(std::shared_ptr<const Plan> plan, Purpose purpose)
       : shared_plan_(std::move(plan)), plan_(*shared_plan_), purpose_(purpose) {}
 
-  /// Fills the batch's logprobs and entropies (if it has targets) or drawn tokens and logprobs (if it has
-  /// uniforms), and the pages of its rows.
+  /// Fills the batch's logprobs and entropies (if it has targets) or drawn tokens and logprobs (if
+  /// it has uniforms), and the pages of its rows.
   void forward(const Policy& policy, Batch& batch, const KvView& kv);
   /// The same with pages that live for one layer only: whole sequences.
   void forward(const Policy& policy, WholeSequences& sequences);
-  /// After forward() of the same whole sequences: adds to `gradients`, shaped as the weights' arena.
-  /// Needs policy.packed().prepare_backward().
+  /// After forward() of the same whole sequences: adds to `gradients`, shaped as the weights'
+  /// arena. Needs policy.packed().prepare_backward().
   void backward(const Policy& policy, WholeSequences& sequences, std::span<const float> dlogprobs,
                 float* gradients);
 

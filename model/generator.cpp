@@ -118,8 +118,8 @@ bool Generator::cancel(uint64_t id) {
   return false;
 }
 
-/// Takes the pages of a prompt: shared where the same prefix is held already, new ones for the rest. The
-/// page of the last token is never shared, for its row is computed here.
+/// Takes the pages of a prompt: shared where the same prefix is held already, new ones for the
+/// rest. The page of the last token is never shared, for its row is computed here.
 void Generator::State::begin(Sequence& s) {
   const std::span<const int32_t> prompt = s.request.prompt;
   const uint32_t size = static_cast<uint32_t>(prompt.size());

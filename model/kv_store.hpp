@@ -1,7 +1,8 @@
 #pragma once
 // Pages of keys and values, counted by reference, with an index of full prompt pages.
 //   KV-1  A page in the index holds exactly its key's tokens after exactly its parent's, computed
-//         under the policy since the last forget_prefixes(). Nothing writes to it while it is there.
+//         under the policy since the last forget_prefixes(). Nothing writes to it while it is
+//         there.
 //   KV-2  A page is freed when its last holder lets go, and leaves the index then.
 //   KV-3  A page's floats are finite from the moment it is acquired.
 

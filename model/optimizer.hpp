@@ -1,6 +1,6 @@
 #pragma once
-// AdamW over the flat arena: sums the gradient lanes, measures and clips, updates. The work is cut into
-// fixed ranges, so neither sums nor results depend on the threads.
+// AdamW over the flat arena: sums the gradient lanes, measures and clips, updates. The work is cut
+// into fixed ranges, so neither sums nor results depend on the threads.
 
 #include <span>
 #include <vector>
@@ -14,8 +14,8 @@ class Optimizer {
  public:
   Optimizer(const WeightLayout& layout, AdamWOptions options);
 
-  /// Sums all lanes into the first; returns the global norm. Error naming the tensor whose gradient is
-  /// not finite; moments are not touched.
+  /// Sums all lanes into the first; returns the global norm. Error naming the tensor whose gradient
+  /// is not finite; moments are not touched.
   double reduce(std::span<float* const> lanes, gpu::ThreadPool& pool) const;
   /// One step: `weights_out` and the moments from `weights_in` and the reduced gradient.
   void update(const float* gradient, double grad_norm, double learning_rate,

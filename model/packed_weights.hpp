@@ -1,6 +1,6 @@
 #pragma once
-// A policy's matrices as the kernels read them: panels for y = x W^T, and, once somebody trains, panels
-// for dx = dy W.
+// A policy's matrices as the kernels read them: panels for y = x W^T, and, once somebody trains,
+// panels for dx = dy W.
 
 #include <mutex>
 #include <vector>

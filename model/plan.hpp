@@ -1,10 +1,11 @@
 #pragma once
 // A family's forward pass, recorded once: forward is a walk of the list, backward the reverse walk.
-//   PL-1  Operations between two attentions are row-local: a walk runs them block of rows by block of
-//         rows, so what only they see needs a block's memory and stays in the cache.
-//   PL-2  A walk for training keeps what the backward needs; outputs of norms and gates are computed
-//         again from what was kept.
-//   PL-3  Memory is planned here, once: two values share memory only if their lifetimes do not meet.
+//   PL-1  Operations between two attentions are row-local: a walk runs them block of rows by block
+//         of rows, so what only they see needs a block's memory and stays in the cache.
+//   PL-2  A walk for training keeps what the backward needs; outputs of norms and gates are
+//         computed again from what was kept.
+//   PL-3  Memory is planned here, once: two values share memory only if their lifetimes do not
+//         meet.
 
 #include <cstdint>
 #include <string>
@@ -90,7 +91,8 @@ class Plan {
 
   /// Parameters that take part in a matrix product for each row.
   uint64_t matmul_parameters() const { return matmul_parameters_; }
-  /// Multiply-adds x 2 of the forward pass for a sequence of `rows` rows, `head_rows` of them scored.
+  /// Multiply-adds x 2 of the forward pass for a sequence of `rows` rows, `head_rows` of them
+  /// scored.
   double forward_flops(uint64_t rows, uint64_t head_rows) const;
 
  private:
@@ -119,8 +121,8 @@ class Recorder {
 
   ValueId embed(const std::string& table);
   ValueId norm(ValueId x, const std::string& weight);
-  /// `weights`: one matrix, or several over the same inputs whose outputs are concatenated; they lie one
-  /// after another in the arena. `biases`: as many, or none.
+  /// `weights`: one matrix, or several over the same inputs whose outputs are concatenated; they
+  /// lie one after another in the arena. `biases`: as many, or none.
   ValueId linear(ValueId x, const std::vector<std::string>& weights,
                  const std::vector<std::string>& biases = {}, ValueId residual = kNone);
   ValueId head_norm(ValueId qkv, const std::string& q_weight, const std::string& k_weight);

@@ -17,8 +17,8 @@ ScoredSequence scored(const TrainItem& item) {
   return {item.prompt, item.completion, item.temperature};
 }
 
-/// First item of each micro-batch (and the end): whole sequences in order, about equal in rows. Their
-/// number fills the lanes evenly: a power of two up to `lanes`, then a multiple of it.
+/// First item of each micro-batch (and the end): whole sequences in order, about equal in rows.
+/// Their number fills the lanes evenly: a power of two up to `lanes`, then a multiple of it.
 std::vector<size_t> split(std::span<const TrainItem> items, const TrainerLimits& limits) {
   uint64_t total = 0;
   for (const TrainItem& item : items) total += scored(item).rows();

@@ -1,8 +1,8 @@
 #pragma once
-// What the forward and the backward of attention share. The work of a sequence is cut into tiles of the
-// queries in one page of positions, times the query heads of one kv head; a row of a tile is one query
-// head at one position. All rows of a tile see the same whole pages; masked keys get probability 0, so a
-// query's result does not depend on which other queries are in its tile.
+// What the forward and the backward of attention share. The work of a sequence is cut into tiles of
+// the queries in one page of positions, times the query heads of one kv head; a row of a tile is
+// one query head at one position. All rows of a tile see the same whole pages; masked keys get
+// probability 0, so a query's result does not depend on which other queries are in its tile.
 
 #include "gpu/cpu/tile.hpp"
 
@@ -35,7 +35,8 @@ THESPIS_INLINE void for_tiles(const SequenceRun& run, uint32_t group, const F& f
   }
 }
 
-/// One tile's heads of `in` (rows of `stride`, head 0 of the group at `in`) times `scale`, contiguous.
+/// One tile's heads of `in` (rows of `stride`, head 0 of the group at `in`) times `scale`,
+/// contiguous.
 THESPIS_INLINE void copy_heads(const QueryTile& t, const float* in, size_t stride,
                                uint32_t head_dim, float scale, float* out) {
   const Lanes factor = splat16(scale);

@@ -1,5 +1,5 @@
-// Gradient of causal attention over whole sequences. Probabilities are computed again from the stored
-// log-sum-exp; dK and dV of a kv head gather in a scratch of the sequence's length.
+// Gradient of causal attention over whole sequences. Probabilities are computed again from the
+// stored log-sum-exp; dK and dV of a kv head gather in a scratch of the sequence's length.
 
 #include <cstring>
 
@@ -9,7 +9,8 @@
 namespace thespis::gpu::THESPIS_ISA {
 namespace {
 
-/// out[row][d] (+)= sum over k of a[row * row_stride + k * k_stride] * b[k * b_stride + d], d < head_dim.
+/// out[row][d] (+)= sum over k of a[row * row_stride + k * k_stride] * b[k * b_stride + d], d <
+/// head_dim.
 THESPIS_INLINE void multiply(const float* a, size_t row_stride, size_t k_stride, uint32_t rows,
                              const float* b, size_t b_stride, size_t count, uint32_t head_dim,
                              bool accumulate, float* out) {
@@ -109,8 +110,8 @@ void attend_backward(const AttendBackwardArgs& a) {
             store16(dprow + j, probability * (load16(dprow + j) - pull));
           }
         }
-        // The last page's keys beyond the sequence have probability 0, but their rows are not ours to
-        // read: dQ stops at the sequence's end.
+        // The last page's keys beyond the sequence have probability 0, but their rows are not ours
+        // to read: dQ stops at the sequence's end.
         const uint32_t known = keys < run.row_count ? keys : run.row_count;
         multiply(dp, stride, 1, rows, rows_of_run + k_at, s.qkv_size(), known, head_dim, false, dq);
         multiply(dp, 1, stride, keys, queries, head_dim, rows, head_dim, true, dk);

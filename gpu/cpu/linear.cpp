@@ -6,7 +6,8 @@
 namespace thespis::gpu::THESPIS_ISA {
 namespace {
 
-/// One tile of y. `columns` (at most the tile's) are stored; the panel is padded with zeros beyond them.
+/// One tile of y. `columns` (at most the tile's) are stored; the panel is padded with zeros beyond
+/// them.
 template <int kRows>
 void linear_tile(const LinearArgs& a, size_t row, const float* panel, uint32_t column,
                  uint32_t columns) {
@@ -47,7 +48,8 @@ void linear_tile(const LinearArgs& a, size_t row, const float* panel, uint32_t c
   }
 }
 
-/// One tile of dW [outputs, inputs]: rows are outputs, columns inputs, k runs over the batch's rows.
+/// One tile of dW [outputs, inputs]: rows are outputs, columns inputs, k runs over the batch's
+/// rows.
 template <int kRows>
 void weight_gradient_tile(const float* dy, size_t dy_stride, const float* x, size_t x_stride,
                           size_t count, float* dw, size_t dw_stride, uint32_t columns) {

@@ -1,7 +1,7 @@
 #pragma once
-// Vectors for the kernels: one source, compiled once for each instruction set with THESPIS_ISA naming the
-// namespace. Vec is the native width; Lanes is always 16 floats, so that reductions over it have one order
-// on every machine. Contraction is off: fma() is the only fused operation.
+// Vectors for the kernels: one source, compiled once for each instruction set with THESPIS_ISA
+// naming the namespace. Vec is the native width; Lanes is always 16 floats, so that reductions over
+// it have one order on every machine. Contraction is off: fma() is the only fused operation.
 
 #include <cstddef>
 #include <cstdint>

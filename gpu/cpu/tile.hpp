@@ -1,6 +1,6 @@
 #pragma once
-// The register tile that products and attention are made of: kRows x kVectors outputs, each one chain of
-// fused multiply-adds in order of k; vectors lie over columns, never over k.
+// The register tile that products and attention are made of: kRows x kVectors outputs, each one
+// chain of fused multiply-adds in order of k; vectors lie over columns, never over k.
 
 #include "gpu/cpu/simd.hpp"
 
@@ -31,7 +31,8 @@ struct Tile {
       for (int v = 0; v < kVectors; ++v) at[i][v] = Vec{};
   }
 
-  /// at[i][v] += a[i * row_stride + k * k_stride] * b[k * b_stride + v * kVecFloats] for k in order.
+  /// at[i][v] += a[i * row_stride + k * k_stride] * b[k * b_stride + v * kVecFloats] for k in
+  /// order.
   THESPIS_INLINE void multiply(const float* a, size_t row_stride, size_t k_stride, const float* b,
                                size_t b_stride, size_t count) {
     multiply(a, row_stride, k_stride, b, b + kVectors / 2 * kVecFloats, b_stride, count);

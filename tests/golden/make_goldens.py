@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/engine.json: tiny Qwen2 and Qwen3 models of Hugging Face transformers on PyTorch,
-float32 on the CPU, for tests/model/engine/golden_test.cpp. Needs torch and transformers; run it from
-anywhere. Weights follow a formula that the test repeats, so that the file holds results only."""
+"""Writes tests/golden/engine.json: tiny Qwen2 and Qwen3 models of Hugging Face transformers on
+PyTorch, float32 on the CPU, for tests/model/engine/golden_test.cpp. Needs torch and transformers;
+run it from anywhere. Weights follow a formula that the test repeats, so that the file holds results
+only."""
 
 import json
 import math
@@ -28,7 +29,8 @@ CLIP, LOSS_SCALE = 1.0, -0.05  # dL/dlogp of every completion token.
 
 
 def element(tensor, index, is_norm):
-    return (1.0 if is_norm else 0.0) + 0.25 * math.sin(12.9898 * (index + 1) + 78.233 * (tensor + 1))
+    base = 1.0 if is_norm else 0.0
+    return base + 0.25 * math.sin(12.9898 * (index + 1) + 78.233 * (tensor + 1))
 
 
 def tensor_order(config, tied, bias, norms):

@@ -1,5 +1,6 @@
-// Attention: values against a float64 loop, gradients against its central differences, all variants bit
-// for bit, and the row contract: any cut of a sequence into runs, any page numbers, any neighbours.
+// Attention: values against a float64 loop, gradients against its central differences, all variants
+// bit for bit, and the row contract: any cut of a sequence into runs, any page numbers, any
+// neighbours.
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>

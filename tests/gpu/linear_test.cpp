@@ -1,5 +1,5 @@
-// Matrix products: every output bit equals a scalar chain of fused multiply-adds in order of k, in every
-// variant of the table, for random shapes and strides.
+// Matrix products: every output bit equals a scalar chain of fused multiply-adds in order of k, in
+// every variant of the table, for random shapes and strides.
 
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>

@@ -1,5 +1,5 @@
-// Row-wise operations against float64 loops, their gradients against central differences of those loops,
-// and every variant of the table against the plain one, bit for bit.
+// Row-wise operations against float64 loops, their gradients against central differences of those
+// loops, and every variant of the table against the plain one, bit for bit.
 
 #include <catch2/catch_test_macros.hpp>
 #include <functional>

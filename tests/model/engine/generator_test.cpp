@@ -1,5 +1,6 @@
-// The generator: greedy against the scorer's distribution, draws against the inverse CDF, cancelling,
-// refusals, new weights in flight, and slots and pages that come free. Sharing and bits: same_math_test.
+// The generator: greedy against the scorer's distribution, draws against the inverse CDF,
+// cancelling, refusals, new weights in flight, and slots and pages that come free. Sharing and
+// bits: same_math_test.
 
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
@@ -125,7 +126,8 @@ TEST_CASE("generator: sequences in flight go on under new weights, and say which
   }
   REQUIRE(finished.size() == 1);
   CHECK(finished[0].versions == std::vector<uint64_t>{3, 3, 4, 4, 4, 4});
-  // Begun under the new weights, a sequence with the same prompt shares nothing of the old ones' pages.
+  // Begun under the new weights, a sequence with the same prompt shares nothing of the old ones'
+  // pages.
   std::vector<int32_t> prompt(40, 5);
   f.generator.install(f.policy);
   f.generator.add(f.request(1, prompt, 20));

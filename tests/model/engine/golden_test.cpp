@@ -1,5 +1,6 @@
-// The engine against Hugging Face transformers on PyTorch: log-probs, entropies, gradients and three AdamW
-// steps of tiny Qwen2 and Qwen3 models (tests/golden/make_goldens.py wrote the file and says how).
+// The engine against Hugging Face transformers on PyTorch: log-probs, entropies, gradients and
+// three AdamW steps of tiny Qwen2 and Qwen3 models (tests/golden/make_goldens.py wrote the file and
+// says how).
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

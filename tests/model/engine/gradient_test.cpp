@@ -1,5 +1,6 @@
-// Log-probs, entropies and gradients of whole models against an independent float64 model: forward within
-// float32 rounding, backward against central differences of the float64 loss, for every tensor.
+// Log-probs, entropies and gradients of whole models against an independent float64 model: forward
+// within float32 rounding, backward against central differences of the float64 loss, for every
+// tensor.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -157,8 +158,8 @@ TEST_CASE("engine: gradients are the slopes of a float64 model") {
 }
 
 TEST_CASE("engine: a batch of many blocks gives the bits of its sequences one by one") {
-  // Every sum over rows runs in order of rows, so whole batches and single sequences agree exactly (with a
-  // head of its own: a tied table would get its two kinds of gradient in another order).
+  // Every sum over rows runs in order of rows, so whole batches and single sequences agree exactly
+  // (with a head of its own: a tied table would get its two kinds of gradient in another order).
   const ModelConfig config = test::model_config(kShapes[1]);
   const Policy policy(test::random_weights(config, test::seed()), 0);
   policy.packed().prepare_backward();

@@ -31,7 +31,8 @@ inline model::ModelConfig model_config(const ModelShape& s) {
   return c;
 }
 
-/// Weights large enough that attention and distributions are far from uniform; norms and biases random too.
+/// Weights large enough that attention and distributions are far from uniform; norms and biases
+/// random too.
 inline std::shared_ptr<const model::Weights> random_weights(const model::ModelConfig& config,
                                                             uint64_t seed) {
   auto weights = std::make_shared<model::Weights>(config);

@@ -1,6 +1,6 @@
 #pragma once
-// The decoder in float64 and plain loops, written from the papers and the Hugging Face definition of the
-// weights; shares no code with the engine.
+// The decoder in float64 and plain loops, written from the papers and the Hugging Face definition
+// of the weights; shares no code with the engine.
 
 #include <cmath>
 #include <span>

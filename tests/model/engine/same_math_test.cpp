@@ -1,7 +1,8 @@
-// The promise SAME-MATH: a log-prob recorded while sampling is, bit for bit, the one that the scorer and
-// the learner compute. Method: sequences of random lengths, many sharing prompts or prefixes, come and go
-// in random slots (so prefill runs in chunks, pages are shared and reused), with 1 and 2 threads; then the
-// same tokens are scored and trained on, and the floats compared as bytes.
+// The promise SAME-MATH: a log-prob recorded while sampling is, bit for bit, the one that the
+// scorer and the learner compute. Method: sequences of random lengths, many sharing prompts or
+// prefixes, come and go in random slots (so prefill runs in chunks, pages are shared and reused),
+// with 1 and 2 threads; then the same tokens are scored and trained on, and the floats compared as
+// bytes.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -117,8 +118,8 @@ TEST_CASE("same math: sampler, scorer and trainer give the same bits") {
 }
 
 TEST_CASE("same math: prompts admitted together wait for the pages they share") {
-  // Several threads, and a leader whose prefill takes long: a follower that did not wait would read pages
-  // that are still empty.
+  // Several threads, and a leader whose prefill takes long: a follower that did not wait would read
+  // pages that are still empty.
   const ModelConfig config = test::model_config({});
   CAPTURE(test::seed());
   gpu::ThreadPool pool(3);

@@ -1,5 +1,5 @@
-// The trainer: AdamW as in its paper (float64 formulas), the same weights for any number of threads, resumed
-// state that continues bit for bit, and refusals that change nothing.
+// The trainer: AdamW as in its paper (float64 formulas), the same weights for any number of
+// threads, resumed state that continues bit for bit, and refusals that change nothing.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
