@@ -1,8 +1,12 @@
 // `thespis train`: prepares the run's directory, starts node processes where asked, trains, reports.
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -46,6 +50,25 @@ void prepare_directory(const std::string& directory, bool resume) {
   fs::create_directories(directory);
 }
 
+/// Held while this process trains into the directory: two would ruin each other's files.
+class DirectoryLock {
+ public:
+  explicit DirectoryLock(const std::string& directory)
+      : file_(open((directory + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+    if (file_ < 0) throw Error(directory + "/lock: " + std::strerror(errno));
+    if (flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+    close(file_);
+    throw InputError(directory +
+                     ": another process is training into it; wait for it, or use another --out");
+  }
+  ~DirectoryLock() { close(file_); }
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+ private:
+  int file_;
+};
+
 void write_recipe(const config::Loaded& loaded, const std::string& directory) {
   env::RealFileSystem files;
   const std::string text = config::to_toml(loaded);
@@ -87,6 +110,7 @@ int run_train(const TrainArguments& arguments) {
   std::string directory = arguments.out;
   if (directory.empty()) directory = default_directory(recipe.name, arguments.resume);
   prepare_directory(directory, arguments.resume);
+  const DirectoryLock lock(directory);
 
   TrainingOptions options;
   options.directory = directory;

@@ -61,13 +61,4 @@ std::string tiny_tokenizer_json() {
   return tokenizer.dump(1) + "\n";
 }
 
-std::string tiny_tokenizer_config_json() {
-  const Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                       {"eos_token", kEndOfText},
-                       {"pad_token", kEndOfText},
-                       {"clean_up_tokenization_spaces", false},
-                       {"model_max_length", 256}};
-  return config.dump(1) + "\n";
-}
-
 }  // namespace thespis::tasks

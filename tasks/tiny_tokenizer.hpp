@@ -10,7 +10,4 @@ namespace thespis::tasks {
 /// tokenizer.json. recipes/zero-tiny/model/tokenizer.json is this text; a test compares them.
 std::string tiny_tokenizer_json();
 
-/// The tokenizer_config.json beside it: names the end-of-text token.
-std::string tiny_tokenizer_config_json();
-
 }  // namespace thespis::tasks

@@ -88,6 +88,11 @@ class PoolActor : public caf::event_based_actor {
                 dispatch();
               },
               [this, a = *a](const caf::error& error) {
+                // The news of its death may come later than its requests' failures: what it held must
+                // not be tried on it again until then.
+                if (error == caf::sec::request_receiver_down ||
+                    error == caf::exit_reason::remote_link_unreachable)
+                  return lose_worker(a.worker, /*blame=*/true);
                 fail(a, error ? system().render(error) : "no answer");
               });
     }

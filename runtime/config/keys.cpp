@@ -177,9 +177,9 @@ const Key kKeys[] = {
      "Tokens of one forward and backward"},
 
     {THESPIS_KEY(eval.every), from(0, kCount), "Steps; 0 is only before the first, after the last"},
-    {THESPIS_KEY(eval.prompts), from(1, 1'000'000), "Held-out prompts"},
+    {THESPIS_KEY(eval.prompts), from(0, 1'000'000), "Held-out prompts"},
     {THESPIS_KEY(eval.samples), from(1, 1024), "Completions of each at the end (cons@16 needs 16)"},
-    {THESPIS_KEY(eval.base_samples), from(1, 1024), "Completions of each in all other evaluations"},
+    {THESPIS_KEY(eval.base_samples), from(0, 1024), "Completions of each in all other evaluations"},
     {THESPIS_KEY(eval.temperature), above(0, 10), "Of sampling in evaluation"},
 
     {THESPIS_KEY(checkpoint.every), from(1, kCount), "Steps between checkpoints"},

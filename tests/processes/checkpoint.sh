@@ -24,6 +24,7 @@ if ! mount -t tmpfs -o size=26m tmpfs "$work/disk" 2>/dev/null; then
   exit 77
 fi
 trap 'umount "$work/disk"; rm -rf "$work"' EXIT
+mkdir "$work/disk/full"
 ln -s "$work/disk/full" "$work/full"
 status=0
 small full --set train.max_age=0 --set checkpoint.keep=4 >"$work/full.log" 2>&1 || status=$?

@@ -4,7 +4,7 @@
 # shellcheck source=tests/processes/lib.bash
 source "$(dirname "$0")/lib.bash"
 
-small run --processes 5 --set train.steps=10 >"$work/run.log" &
+exec=exec small run --processes 5 --set train.steps=10 >"$work/run.log" &
 training=$!
 node_of() { pgrep -P "$training" -f -- "--roles $1" | head -n 1; }
 killed=0

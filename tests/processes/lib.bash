@@ -11,11 +11,12 @@ fail() {
   exit 1
 }
 
-# small NAME ARGUMENTS...: trains a few steps of small groups into $work/NAME.
+# small NAME ARGUMENTS...: trains a few steps of small groups into $work/NAME. With exec=exec, in the
+# background, the program takes the subshell's place, so that $! is the program.
 small() {
   local name=$1
   shift
-  "$program" train recipes/zero-tiny.toml --out "$work/$name" --set train.steps=6 \
+  ${exec:-} "$program" train recipes/zero-tiny.toml --out "$work/$name" --set train.steps=6 \
     --set train.groups_per_step=8 --set rollout.group_size=8 --set rollout.max_response_length=80 \
     --set eval.prompts=0 --set checkpoint.every=2 "$@"
 }

@@ -5,7 +5,7 @@
 source "$(dirname "$0")/lib.bash"
 
 (umask 077 && printf 'a-secret-of-the-test' >"$work/secret" && printf 'another-secret' >"$work/wrong")
-small run --secret-file "$work/secret" --set train.steps=8 --set rewards.delay_mean_s=0.2 \
+exec=exec small run --secret-file "$work/secret" --set train.steps=8 --set rewards.delay_mean_s=0.2 \
   --set rewards.workers=1 --set rewards.capacity=4 >"$work/run.log" &
 training=$!
 await "the address" grep -q 'nodes join at' "$work/run.log"

@@ -13,7 +13,7 @@ want=$(result one weights_sha256)
 
 # Killed at three different steps, each time resumed from the newest checkpoint.
 for steps in 1 3 5; do
-  small "killed$steps" --set train.max_age=0 >"$work/killed.log" &
+  exec=exec small "killed$steps" --set train.max_age=0 >"$work/killed.log" &
   pid=$!
   await "step $steps" steps_done "killed$steps" "$steps"
   kill -9 "$pid" 2>/dev/null || true
