@@ -127,15 +127,17 @@ TEST_CASE("tidy: a swallowed exception is found") {
 }
 
 TEST_CASE("tidy: the tree is whole") {
-  const std::vector<SourceFile> tree = {with("gpu/a.hpp", ""),
-                                        with("gpu/a.cpp", "#include \"gpu/a.hpp\"\n")};
-  CHECK(check_tree(tree, {"gpu/a.cpp"}).empty());
-  CHECK(check_tree(tree, {}).size() == 1);
-  CHECK(check_tree({with("gpu/b.hpp", "")}, {}).size() == 1);
-  CHECK(check_tree({with("gpu/a.hpp", ""),
-                    with("gpu/a.cpp", "#include <vector>\n#include \"gpu/a.hpp\"\n")},
-                   {"gpu/a.cpp"})
-            .size() == 1);
+  const SourceFile header = with("gpu/a.hpp", "");
+  const SourceFile source = with("gpu/a.cpp", "#include \"gpu/a.hpp\"\n");
+  const SourceFile user = with("gpu/b.cpp", "#include \"gpu/a.hpp\"\n");
+  const SourceFile test = with("tests/gpu/a_test.cpp", "#include \"gpu/a.hpp\"\n");
+  const std::set<std::string> built = {"gpu/a.cpp", "gpu/b.cpp", "tests/gpu/a_test.cpp"};
+  CHECK(check_tree({header, source, user, test}, built).empty());
+  CHECK(check_tree({header, source, user, test}, {"gpu/b.cpp"}).size() == 2);
+  CHECK(check_tree({header, source}, built).size() == 1);
+  CHECK(check_tree({header, source, test}, built).size() == 1);
+  const SourceFile late = with("gpu/a.cpp", "#include <vector>\n#include \"gpu/a.hpp\"\n");
+  CHECK(check_tree({header, late, user}, built).size() == 1);
 }
 
 TEST_CASE("tidy: links lead somewhere") {

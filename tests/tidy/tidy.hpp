@@ -51,8 +51,8 @@ std::vector<Finding> check_includes(const SourceFile& file);
 std::vector<Finding> check_code(const SourceFile& file);
 
 /// The tree as a whole: every source file is compiled by a target (`built` are the paths that
-/// compile_commands.json names), every header is included by another file, and a source file
-/// includes its own header first, which shows that the header compiles alone.
+/// compile_commands.json names), every header is included by another file and not by tests alone,
+/// and a source file includes its own header first, which shows that the header compiles alone.
 std::vector<Finding> check_tree(const std::vector<SourceFile>& files,
                                 const std::set<std::string>& built);
 

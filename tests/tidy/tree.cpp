@@ -49,17 +49,24 @@ std::string normal(const std::string& path) {
 std::vector<Finding> check_tree(const std::vector<SourceFile>& files,
                                 const std::set<std::string>& built) {
   std::vector<Finding> found;
-  std::set<std::string> paths, needed;
+  std::set<std::string> paths;
+  std::map<std::string, bool> needed;  // Header: true if something else than tests includes it.
   std::map<std::string, std::vector<std::string>> includes;
   for (const SourceFile& file : files) {
     if (!is_cpp(file.path)) continue;
     paths.insert(file.path);
     includes[file.path] = includes_of(file);
-    for (const std::string& header : includes[file.path]) needed.insert(header);
+    const std::string own = file.path.substr(0, file.path.rfind('.')) + ".hpp";
+    for (const std::string& header : includes[file.path])
+      if (header != own) needed[header] |= !file.path.starts_with("tests/");
   }
   for (const std::string& path : paths) {
     if (is_header(path)) {
-      if (!needed.contains(path)) found.push_back({path, 0, "nobody includes this header"});
+      const auto need = needed.find(path);
+      if (need == needed.end())
+        found.push_back({path, 0, "nobody includes this header"});
+      else if (!need->second && !path.starts_with("tests/"))
+        found.push_back({path, 0, "only tests use this header"});
       continue;
     }
     if (path.ends_with(".cpp") && !built.contains(path))
