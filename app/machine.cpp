@@ -48,7 +48,8 @@ std::string proc_value(const char* path, const std::string& name) {
 }
 
 double meminfo_bytes(const std::string& name) {
-  return std::atof(proc_value("/proc/meminfo", name).c_str()) * 1024;  // In kB there.
+  const std::string text = proc_value("/proc/meminfo", name);
+  return std::strtod(text.c_str(), nullptr) * 1024;  // In kB there.
 }
 
 /// Cores that this process may run on, which containers and taskset restrict.

@@ -5,7 +5,8 @@
 
 namespace thespis::app {
 
-/// The file's content without blanks at its ends. Throws InputError: not readable, too short, or readable
+/// The file's content without blanks at its ends. Throws InputError: not readable, too short, or
+/// readable
 /// by others than its owner.
 std::string read_secret(const std::string& path);
 

@@ -1,4 +1,5 @@
-// `thespis train`: prepares the run's directory, starts node processes where asked, trains, reports.
+// `thespis train`: prepares the run's directory, starts node processes where asked, trains,
+// reports.
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -17,6 +18,7 @@
 #include "app/verbs.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/config/load.hpp"
+#include "runtime/telemetry/log.hpp"
 #include "runtime/telemetry/terminal.hpp"
 
 namespace thespis::app {
@@ -133,16 +135,30 @@ int run_train(const TrainArguments& arguments) {
   telemetry::Progress progress(
       show, telemetry::terminal_of(STDOUT_FILENO),
       recipe.name + ": " + recipe.model.path + ", results in " + directory);
+  const auto log = telemetry::open_log(directory + "/thespis.log", "train");
+  const auto note = [&](const std::string& line) {
+    progress.note(line);
+    log->info(line);
+  };
+  log->info("{} of recipe {}, seed {}", arguments.resume ? "resuming" : "training", recipe.name,
+            recipe.seed);
+  if (const auto& skipped = inputs.train->skipped(); skipped.count > 0)
+    note(std::to_string(skipped.count) + " training rows skipped; the first: " + skipped.first);
   Training training(std::move(inputs), options, progress);
   if (options.listens)
-    progress.note("nodes join at " + training.address() + " with --secret-file " + secret_file);
+    note("nodes join at " + training.address() + " with --secret-file " + secret_file);
   std::optional<Children> children;
   if (has_children)
     children.emplace(
-        Children::Options{arguments.program, training.address(), secret_file, directory,
-                          [&](const std::string& line) { progress.note(line); }},
+        Children::Options{arguments.program, training.address(), secret_file, directory, note},
         split_roles(recipe.cluster.processes, recipe));
-  training.run();
+  try {
+    training.run();
+  } catch (const Error& error) {
+    log->error(error.what());
+    throw;
+  }
+  log->info(training.summary());
   children.reset();
   print_result(training.summary(), directory);
   return 0;

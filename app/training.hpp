@@ -1,5 +1,6 @@
 #pragma once
-// A training, wired: the one place where conductor, learner, pools, workers, checkpointer, evaluator and
+// A training, wired: the one place where conductor, learner, pools, workers, checkpointer,
+// evaluator and
 // recorder meet. Owns everything that they borrow, and ends it in the right order.
 
 #include <memory>
@@ -33,7 +34,8 @@ class Training {
   Training& operator=(const Training&) = delete;
 
   std::string address() const;  ///< Where nodes join; empty: nowhere.
-  /// Runs to the end. Throws Error with the first cause where it failed. Writes model/ and summary.json.
+  /// Runs to the end. Throws Error with the first cause where it failed. Writes model/ and
+  /// summary.json.
   void run();
   /// The summary of run(), as JSON.
   const std::string& summary() const { return summary_; }

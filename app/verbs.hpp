@@ -43,7 +43,8 @@ int run_eval(const EvalArguments& arguments);
 /// Prints the recipe in `path` whole, as TOML, with where each value came from. Throws InputError.
 int run_recipe(const std::string& path, const std::vector<std::string>& overrides);
 
-/// Prints what the journal of the run in `directory` proves; code 1 where a prompt was lost or counted twice.
+/// Prints what the journal of the run in `directory` proves; code 1 where a prompt was lost or
+/// counted twice.
 int run_ledger(const std::string& directory);
 
 /// Prints what this machine has, and what is on or off because of it.

@@ -35,7 +35,7 @@ struct TensorSpec {
   std::string name;
   uint64_t offset = 0;  ///< In elements from the arena's start; a multiple of 16 (one cache line).
   uint32_t rows = 0;
-  uint32_t cols = 0;  ///< 1-D tensors (norms, biases): rows = 1.
+  uint32_t cols = 0;    ///< 1-D tensors (norms, biases): rows = 1.
   bool decays = false;  ///< Weight decay applies: matrices yes; norms, biases no.
   uint64_t size() const { return uint64_t{rows} * cols; }
   bool is_vector() const { return rows == 1; }

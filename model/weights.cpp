@@ -30,7 +30,9 @@ bool ends_with(const std::string& text, const char* tail) {
 
 }  // namespace
 
-void FloatArena::Free::operator()(float* p) const { std::free(p); }
+void FloatArena::Free::operator()(float* p) const {
+  std::free(p);
+}
 
 FloatArena::FloatArena(uint64_t size) : size_(size), data_(allocate(size)) {}
 

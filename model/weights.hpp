@@ -1,6 +1,7 @@
 #pragma once
 // A set of weights: one flat float32 arena, its layout, its config. Immutable once shared: whoever
-// makes a new version fills a new arena. Samplers, reference and learner hold shared_ptr<const Weights>.
+// makes a new version fills a new arena. Samplers, reference and learner hold shared_ptr<const
+// Weights>.
 
 #include <cstdint>
 #include <memory>
@@ -51,7 +52,8 @@ struct Weights {
 /// SHA-256 of the arena's bytes, in hexadecimal: the name by which two runs compare their results.
 std::string weights_sha256(const Weights& weights);
 
-/// Normal(0, 0.02) matrices, residual output projections scaled by 1/sqrt(2 layers) (GPT-2), norms 1,
+/// Normal(0, 0.02) matrices, residual output projections scaled by 1/sqrt(2 layers) (GPT-2), norms
+/// 1,
 /// biases 0. Element e of tensor t is a function of (seed, t, e) alone.
 Weights init_weights(const ModelConfig& config, uint64_t seed);
 

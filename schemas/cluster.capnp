@@ -5,7 +5,8 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("thespis::wire");
 
 struct WorkerJoin {
-  # From a worker to the conductor's front desk; the sender is the worker. Answered by WorkerAccepted.
+  # From a worker to the conductor's front desk; the sender is the worker. Answered by
+  # WorkerAccepted.
   role @0 :Text;
   # "sampler", "reward", "reference".
 

@@ -98,7 +98,8 @@ struct Scores {
 }
 
 struct Failure {
-  # A job that was not done, as an answer. The pool re-issues it elsewhere or gives up after a limit.
+  # A job that was not done, as an answer. The pool re-issues it elsewhere or gives up after a
+  # limit.
   job @0 :JobId;
   reason @1 :Text;
 }

@@ -1,7 +1,9 @@
 @0xc4d1f6b2a97e3058;
-# What two nodes say to each other about their connection, once both have proved that they know the secret.
+# What two nodes say to each other about their connection, once both have proved that they know the
+# secret.
 #
-# Each Control is one record of the control connection (tcp, authenticated record by record). The roles'
+# Each Control is one record of the control connection (tcp, authenticated record by record). The
+# roles'
 # messages do not go here but through UCX.
 
 using Cxx = import "/capnp/c++.capnp";

@@ -53,7 +53,8 @@ struct RestoredTraining {
   std::string recipe;
 };
 
-/// The newest valid checkpoint; nullopt where there is none. `rejected` is called with one line for each
+/// The newest valid checkpoint; nullopt where there is none. `rejected` is called with one line
+/// for each
 /// newer one that is torn or altered. Throws Error where it is not of this model.
 std::optional<RestoredTraining> restore_training(
     store::CheckpointStore& store, const model::ModelConfig& config,

@@ -62,6 +62,8 @@ void ConductorActor::start() {
     evaluate(options_.policy, options_.recipe.eval.base_samples);
   } else {
     journal("resume " + numbers(steps_done_, version_));
+    // Killed after its last step, before the evaluation of it was done.
+    if (is_last_step_done()) evaluate(options_.policy, options_.recipe.eval.samples);
   }
   send(options_.learner, start_atom::value, caf::actor(this));
   admit();

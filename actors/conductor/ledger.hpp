@@ -1,7 +1,9 @@
 #pragma once
-// Which groups were admitted, are ready, were consumed: what makes every prompt count exactly once and
+// Which groups were admitted, are ready, were consumed: what makes every prompt count exactly once
+// and
 // bounds the age of every token.
-//   L-1  admitted - ended <= (max_age + 1) * groups_per_step, where ended = consumed + filtered + dropped.
+//   L-1  admitted - ended <= (max_age + 1) * groups_per_step, where ended = consumed + filtered +
+//        dropped.
 //   L-2  A group ends exactly once: consumed, filtered (no signal in it) or dropped (never judged).
 //   L-3  A group admitted at version a is consumed at a version v <= a + max_age: the learner may
 //        overtake a slow group only while every open group can still be consumed in time.
@@ -37,14 +39,16 @@ class Ledger {
   static Ledger restore(Limits limits, const wire::LedgerState::Reader& state);
   void save(wire::LedgerState::Builder state) const;
 
-  /// The next group to start under weights of `version`; nullopt: the bound (L-1) or the data's end.
+  /// The next group to start under weights of `version`; nullopt: the bound (L-1) or the data's
+  /// end.
   std::optional<Admission> admit(uint64_t version);
   /// An episode finished its group. False: not open, or ready already (a late second commit).
   bool commit(uint64_t group);
   /// Ends an open group. False: it had ended already (L-2).
   bool end(uint64_t group, Fate fate);
   /// The groups of the step that version `version` takes, oldest first, and marks them consumed;
-  /// nullopt: not enough is ready, or an older group must be waited for (L-3). At the end of the data
+  /// nullopt: not enough is ready, or an older group must be waited for (L-3). At the end of the
+  /// data
   /// the last step may be smaller.
   std::optional<std::vector<uint64_t>> take_step(uint64_t version);
 

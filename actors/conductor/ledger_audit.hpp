@@ -1,6 +1,8 @@
 #pragma once
-// The proof of ONCE from the ledger's journal: reads the events that the conductor wrote, without trusting
-// its counts, and finds every prompt that was consumed twice, lost, or ended without being admitted.
+// The proof of ONCE from the ledger's journal: reads the events that the conductor wrote, without
+// trusting
+// its counts, and finds every prompt that was consumed twice, lost, or ended without being
+// admitted.
 //   LA-1  A "resume S" event voids what happened after step S was kept: those prompts count again.
 
 #include <cstdint>
@@ -20,7 +22,8 @@ struct LedgerAudit {
 };
 
 /// Events as ConductorActor writes them, oldest first:
-///   admit GROUP PROMPT VERSION | commit GROUP | consume GROUP VERSION | filter GROUP | drop GROUP WHY
+///   admit GROUP PROMPT VERSION | commit GROUP | consume GROUP VERSION | filter GROUP | drop GROUP
+///   WHY
 ///   step STEP VERSION | resume STEP VERSION
 LedgerAudit audit_ledger(std::span<const std::string> events);
 

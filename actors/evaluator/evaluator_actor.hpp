@@ -1,6 +1,7 @@
 #pragma once
 // Measures one policy version on held-out prompts, beside the training: a client of the reward pool
-// like any other, with a sampler of its own that is pinned to that version. One evaluation at a time.
+// like any other, with a sampler of its own that is pinned to that version. One evaluation at a
+// time.
 
 #include <deque>
 #include <memory>

@@ -1,5 +1,6 @@
 #pragma once
-// Held-out accuracy from the verdicts of an evaluation: pass@1 and the majority vote of DeepSeek-R1.
+// Held-out accuracy from the verdicts of an evaluation: pass@1 and the majority vote of
+// DeepSeek-R1.
 
 #include <cstdint>
 #include <span>
@@ -15,7 +16,8 @@ struct JudgedSample {
 /// Mean of `correct`.
 double pass_at_1(std::span<const JudgedSample> samples);
 
-/// Whether the most frequent answer is a correct one ("cons@k"). Of equally frequent ones the answer that
+/// Whether the most frequent answer is a correct one ("cons@k"). Of equally frequent ones the
+/// answer that
 /// came first counts; without any answer the vote is wrong.
 bool majority_is_correct(std::span<const JudgedSample> samples);
 

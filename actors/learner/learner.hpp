@@ -1,11 +1,14 @@
 #pragma once
 // One optimizer step from the groups of a batch: advantages, masks, loss, backward, AdamW, and the
-// comparison of the samplers' log-probs with our own. No actor, no clock: the shell calls step() on the
+// comparison of the samplers' log-probs with our own. No actor, no clock: the shell calls step()
+// on the
 // compute seam.
 //   LN-1  The step is a function of the batch in its order and of the learner's state (SEED).
 //   LN-2  A token older than max_age gets no gradient (AGE).
-//   LN-3  A token sampled wholly under one version has, under the same weights here, the same log-prob
-//         bit for bit (SAME-MATH): compared where the version is the current one, and on a sample of
+//   LN-3  A token sampled wholly under one version has, under the same weights here, the same
+//        log-prob
+//         bit for bit (SAME-MATH): compared where the version is the current one, and on a sample
+//         of
 //         sequences of earlier versions still kept.
 
 #include <deque>
@@ -27,7 +30,8 @@ class Learner {
   /// Continues where a checkpoint left off.
   void restore(const LearnerSnapshot& snapshot);
 
-  /// Takes one step; policy() is then one version on. Throws Error where a number is not finite: the
+  /// Takes one step; policy() is then one version on. Throws Error where a number is not finite:
+  /// the
   /// state is then as before.
   StepReport step(const Batch& batch);
 

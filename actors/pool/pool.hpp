@@ -1,6 +1,8 @@
 #pragma once
-// Spreads jobs over the workers of one role, wherever they live. Decisions only: no actor, no clock.
-//   P-1  A job is with at most one worker at a time; a worker never holds more jobs than its credit.
+// Spreads jobs over the workers of one role, wherever they live. Decisions only: no actor, no
+// clock.
+//   P-1  A job is with at most one worker at a time; a worker never holds more jobs than its
+//        credit.
 //   P-2  A job that was accepted ends exactly once: finished, exhausted, or cancelled.
 //   P-3  The bytes of waiting jobs never exceed queue_bytes_max: a job over it is refused.
 //   P-4  What a lost worker held waits at the head of the queue, before younger jobs.

@@ -1,8 +1,10 @@
 #pragma once
-// The shell round a Pool: one actor for each role. A job is a request (Message<Job>); its answer is the
+// The shell round a Pool: one actor for each role. A job is a request (Message<Job>); its answer
+// is the
 // worker's (Message<Reply>) or, where it was given up, an error that says why.
 //   Workers join by (worker_atom, handle, credit) and leave by (leave_atom, id) or by dying.
-//   Every assignment has a deadline: at its end the job goes to another worker, the first is told to
+//   Every assignment has a deadline: at its end the job goes to another worker, the first is told
+//   to
 //   stop. While no worker is there at all, jobs wait up to `worker_deadline`, then fail by name.
 
 #include <chrono>
@@ -88,7 +90,8 @@ class PoolActor : public caf::event_based_actor {
                 dispatch();
               },
               [this, a = *a](const caf::error& error) {
-                // The news of its death may come later than its requests' failures: what it held must
+                // The news of its death may come later than its requests' failures: what it held
+                // must
                 // not be tried on it again until then.
                 if (error == caf::sec::request_receiver_down ||
                     error == caf::exit_reason::remote_link_unreachable)

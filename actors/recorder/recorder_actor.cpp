@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <span>
+#include <sstream>
 #include <utility>
 
 #include "runtime/base/error.hpp"
@@ -11,8 +12,10 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr const char* kMetrics = "/metrics.jsonl";
+
 telemetry::MetricsWriter open_metrics(const RecorderOptions& o) {
-  const std::string path = o.directory + "/metrics.jsonl";
+  const std::string path = o.directory + kMetrics;
   return o.steps_done == 0 ? telemetry::MetricsWriter(*o.files, path)
                            : telemetry::MetricsWriter::resume(*o.files, path, o.steps_done);
 }
@@ -47,6 +50,7 @@ RecorderActor::RecorderActor(caf::actor_config& config, RecorderOptions options)
 }
 
 caf::behavior RecorderActor::make_behavior() {
+  if (options_.steps_done > 0) recall();
   if (options_.steps_done == 0) options_.progress->activity("evaluating the base model");
   return {
       [this](const StepReport& report, const LedgerCounts& counts) { on_step(report, counts); },
@@ -58,6 +62,31 @@ caf::behavior RecorderActor::make_behavior() {
       [this](const LedgerCounts& counts) { counts_ = counts; },
       [this](const RunEnded& ended) { on_end(ended); },
   };
+}
+
+/// The figures of the steps before a resume, from the lines that they left.
+void RecorderActor::recall() {
+  const auto bytes =
+      options_.files->read(options_.directory + kMetrics, telemetry::kMetricsBytesMax);
+  std::istringstream lines(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  for (std::string text; std::getline(lines, text);) {
+    const auto line = nlohmann::json::parse(text);
+    steps_ = line.value("step", steps_);
+    age_max_ = std::max(age_max_, line.value("age_max", age_max_));
+    mismatches_ += line.value("logprob_mismatches", uint64_t{0});
+    compared_ += line.value("logprobs_compared", uint64_t{0});
+    tokens_ += line.value("tokens", uint64_t{0});
+    wait_s_ += line.value("learner_wait_s", 0.0);
+    busy_s_ += line.value("learner_busy_s", 0.0);
+    last_length_ = line.value("response_length_mean", 0.0);
+    if (first_length_ == 0) first_length_ = last_length_;
+    earlier_s_ = line.value("wall_s", earlier_s_);
+    if (line.value("held_out_version", UINT64_MAX) == 0) {
+      EvalReport base;
+      base.pass_at_1 = line["held_out_pass_at_1"];
+      evaluations_.push_back(base);
+    }
+  }
 }
 
 void RecorderActor::ask_pools(std::vector<PoolStats> answered,
@@ -121,7 +150,7 @@ void RecorderActor::write_step(const StepReport& r, const LedgerCounts& counts,
                            {"prompts_consumed", counts.consumed},
                            {"prompts_dropped", counts.dropped},
                            {"seconds", step_seconds},
-                           {"wall_s", env::seconds(now - started_)}});
+                           {"wall_s", earlier_s_ + env::seconds(now - started_)}});
   std::optional<double> pass;
   if (!unwritten_.empty()) pass = unwritten_.back().pass_at_1;
   last_line_ = std::move(line);
@@ -198,20 +227,21 @@ void RecorderActor::on_end(const RunEnded& ended) {
       summary["response_length_held_out"] = last.length_mean;
     }
   }
-  summary.update(ordered_json{{"steps", steps_},
-                              {"wall_s", env::seconds(options_.clock->now() - started_)},
-                              {"prompts_admitted", counts_.admitted},
-                              {"prompts_consumed", counts_.consumed},
-                              {"prompts_filtered", counts_.filtered},
-                              {"prompts_dropped", counts_.dropped},
-                              {"learner_idle_share", wait_s_ / std::max(1e-9, wait_s_ + busy_s_)},
-                              {"age_max", age_max_},
-                              {"tokens", tokens_},
-                              {"response_length_first", first_length_},
-                              {"response_length_last", last_length_},
-                              {"logprobs_compared", compared_},
-                              {"logprob_mismatches", mismatches_},
-                              {"error", ended.error}});
+  summary.update(
+      ordered_json{{"steps", steps_},
+                   {"wall_s", earlier_s_ + env::seconds(options_.clock->now() - started_)},
+                   {"prompts_admitted", counts_.admitted},
+                   {"prompts_consumed", counts_.consumed},
+                   {"prompts_filtered", counts_.filtered},
+                   {"prompts_dropped", counts_.dropped},
+                   {"learner_idle_share", wait_s_ / std::max(1e-9, wait_s_ + busy_s_)},
+                   {"age_max", age_max_},
+                   {"tokens", tokens_},
+                   {"response_length_first", first_length_},
+                   {"response_length_last", last_length_},
+                   {"logprobs_compared", compared_},
+                   {"logprob_mismatches", mismatches_},
+                   {"error", ended.error}});
   options_.progress->finish();
   send(options_.ended, ended, summary.dump());
 }

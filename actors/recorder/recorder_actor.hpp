@@ -1,6 +1,8 @@
 #pragma once
-// Writes down what people and programs read of a run: a line of metrics.jsonl a step, readable sample
-// rollouts, the progress display, summary.json at the end. Tells whoever waits that the run is over.
+// Writes down what people and programs read of a run: a line of metrics.jsonl a step, readable
+// sample
+// rollouts, the progress display, summary.json at the end. Tells whoever waits that the run is
+// over.
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -36,6 +38,7 @@ class RecorderActor : public caf::event_based_actor {
   caf::behavior make_behavior() override;
 
  private:
+  void recall();
   void on_step(const StepReport& report, const LedgerCounts& counts);
   void write_step(const StepReport& report, const LedgerCounts& counts,
                   const std::vector<PoolStats>& pools);
@@ -49,6 +52,7 @@ class RecorderActor : public caf::event_based_actor {
   telemetry::MetricsWriter metrics_;
   std::unique_ptr<env::File> samples_;
   env::Nanoseconds started_, last_step_;
+  double earlier_s_ = 0;  // Wall time of the run before it was resumed.
   LedgerCounts counts_;
   // Of the whole run, for the summary.
   uint64_t steps_ = 0, age_max_ = 0, mismatches_ = 0, compared_ = 0, tokens_ = 0;

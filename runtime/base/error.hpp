@@ -1,6 +1,7 @@
 #pragma once
 // The root of all failures that end what was being done: a bad file, a refused peer, a full disk.
-// The text is one line for a user: it names the file, line or key, what was wrong, what would be right.
+// The text is one line for a user: it names the file, line or key, what was wrong, what would be
+// right.
 
 #include <stdexcept>
 #include <string>

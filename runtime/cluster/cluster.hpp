@@ -39,7 +39,8 @@ struct ClusterOptions {
   std::chrono::milliseconds lost_after{6000};     ///< Silence until it is given up.
   std::chrono::milliseconds stall_after{30000};   ///< Heartbeats come, messages stay unreceived.
   std::chrono::milliseconds handshake_deadline{5000};
-  std::chrono::microseconds spin{50};  ///< Busy polling after the last activity, then sleep.
+  /// Busy polling for the next message while they follow each other within this time and it helps.
+  std::chrono::microseconds spin{200};
 
   uint64_t queue_bytes = uint64_t{256} << 20;    ///< Unsent bytes to one peer.
   uint64_t frame_bytes_max = uint64_t{1} << 30;  ///< The largest message.

@@ -17,6 +17,10 @@ namespace {
 
 using transport::Handshake;
 
+// Looks into shared memory between two of the clock, the outbox and the other connections.
+constexpr int kLooksPerTurn = 8;
+// Closely following messages without a look-out after one that was in vain.
+constexpr uint32_t kSleepsAfterVain = 64;
 // Frames from here on may have been read out of the peer's memory.
 constexpr uint64_t kRemoteReadBytesMin = 4096;
 
@@ -53,7 +57,8 @@ Connection::~Connection() {
 }
 
 // The boundary to a peer: what it sent, or what the network did to it, ends its connection and nothing else.
-void Connection::guarded(const std::function<void()>& step) {
+template <class Step>
+void Connection::guarded(Step&& step) {
   if (stage_ == Stage::kClosed) return;
   try {
     step();
@@ -151,9 +156,12 @@ bool Connection::turn(env::Nanoseconds now) {
   bool again = false;
   guarded([&] {
     if (!joined()) return;
-    const bool did = channel_->progress();
+    bool did = channel_->progress();
+    // A look into shared memory costs little; over tcp each is a system call.
+    for (int look = 1; looks_out_ && shared_memory_ && !did && look < kLooksPerTurn; ++look)
+      did = channel_->progress();
     session_->sent(channel_->take_sent_bytes());
-    if (did || touched_) active_at_ = now;
+    if (did || touched_) note_activity(now);
     touched_ = false;
     if (channel_->has_received()) {
       heard(now);
@@ -164,6 +172,18 @@ bool Connection::turn(env::Nanoseconds now) {
   return again;
 }
 
+// A look-out pays where messages follow each other closely and this thread has a core to itself: a lone message is no
+// reason to stay awake, and where the peer shares the core a look-out only keeps it from answering. A look-out that was
+// in vain is therefore not tried again for a while.
+void Connection::note_activity(env::Nanoseconds now) {
+  if (std::exchange(slept_, false) && std::exchange(looks_out_, false))
+    sleeps_left_ = kSleepsAfterVain;
+  const bool close = now - active_at_ < host_.options().spin;
+  if (close && sleeps_left_ > 0) --sleeps_left_;
+  looks_out_ = close && sleeps_left_ == 0;
+  active_at_ = now;
+}
+
 bool Connection::finish_turn(env::Nanoseconds now) {
   if (!channel_->failure().empty()) throw Error(channel_->failure());
   if (const std::string overflow = session_->overflow(); !overflow.empty()) throw Error(overflow);
@@ -172,13 +192,14 @@ bool Connection::finish_turn(env::Nanoseconds now) {
     return false;
   }
   if (leaving_ && !leave_sent_ && channel_->sending() == 0) send_leave();
-  // A short busy look-out saves the next message a thread's waking.
-  if (now - active_at_ < host_.options().spin) return true;
-  return !channel_->arm();
+  if (looks_out_ && now - active_at_ < host_.options().spin) return true;
+  slept_ = channel_->arm();
+  return !slept_;
 }
 
 void Connection::deliver_received() {
-  for (transport::UcxChannel::Received& received : channel_->take_received()) {
+  channel_->take_received(batch_);
+  for (transport::UcxChannel::Received& received : batch_) {
     const bool remote_read = shared_memory_ && received.frame.size_bytes() >= kRemoteReadBytesMin;
     // The peer closes its control connection before it frees what we read out of its memory (CO-3).
     if (remote_read && peer_closed_control()) throw Error("it gave this node up during a transfer");

@@ -9,7 +9,6 @@
 #include <caf/actor.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -86,7 +85,8 @@ class Connection final : public Session::Owner {
   void send(Outgoing outgoing) { session_->send(std::move(outgoing)); }
 
  private:
-  void guarded(const std::function<void()>& step);
+  template <class Step>
+  void guarded(Step&& step);
   void read_control();
   void write_control();
   void on_bytes(std::span<const uint8_t> bytes);
@@ -105,6 +105,7 @@ class Connection final : public Session::Owner {
   bool peer_closed_control() const;
   void on_control_end(const std::string& why);
   void heard(env::Nanoseconds now);
+  void note_activity(env::Nanoseconds now);
   bool finish_turn(env::Nanoseconds now);
   std::string peer_label() const { return peer_name_ + " at " + peer_address_; }
   void watch_output(bool on);
@@ -124,8 +125,12 @@ class Connection final : public Session::Owner {
   uint64_t own_token_ = 0;
   bool shared_memory_ = false;
   std::unique_ptr<transport::UcxChannel> channel_;
+  std::vector<transport::UcxChannel::Received> batch_;  // Kept for its memory.
   std::shared_ptr<Session> session_;
-  bool touched_ = false;  // A frame was sent since the last turn.
+  bool touched_ = false;    // A frame was sent since the last turn.
+  bool looks_out_ = false;  // Busy polling instead of sleeping.
+  bool slept_ = false;      // Since the last activity.
+  uint32_t sleeps_left_ = 0;
   bool suspected_ = false;
   bool leaving_ = false;
   bool leave_sent_ = false;

@@ -1,5 +1,6 @@
 #pragma once
-// A sealed memory file: one page that says what it is, then the bytes. It has no name but /proc/PID/fd/N, so the kernel
+// A sealed memory file: one page that says what it is, then the bytes. It has no name but
+// /proc/PID/fd/N, so the kernel
 // removes it with its last user, however that ends.
 
 #include <cstdint>
@@ -48,7 +49,8 @@ class MappedMemoryFile {
     Problem problem = Problem::kOther;
     std::string detail;
   };
-  /// kGone: the process ended. kOther: what lies there is not a sealed memory file, or not the one meant.
+  /// kGone: the process ended. kOther: what lies there is not a sealed memory file, or not the one
+  /// meant.
   static Opened open(const std::string& path, const MemoryFileHeader& wanted);
   MappedMemoryFile(void* base, uint64_t bytes) : base_(base), bytes_(bytes) {}
   ~MappedMemoryFile();

@@ -1,5 +1,6 @@
 #pragma once
-// Runs chosen actors on the network thread; whomever they wake in turn goes to CAF's scheduler unless chosen too.
+// Runs chosen actors on the network thread; whomever they wake in turn goes to CAF's scheduler
+// unless chosen too.
 
 #include <caf/actor.hpp>
 #include <caf/execution_unit.hpp>

@@ -6,7 +6,6 @@
 #include <caf/sec.hpp>
 #include <caf/system_messages.hpp>
 
-#include <cstdio>
 #include <utility>
 
 #include "runtime/base/assert.hpp"
@@ -20,7 +19,8 @@ namespace {
 
 using transport::FrameKind;
 
-// Answers and one-way messages cannot be refused, so they may use a second quota; after that the peer is given up.
+// Answers and one-way messages cannot be refused, so they may use a second quota; after that the
+// peer is given up.
 constexpr uint64_t kUnrefusableQuota = 2;
 
 caf::node_id random_node_id() {
@@ -80,11 +80,7 @@ caf::error Session::submit(uint64_t remote_id, caf::mailbox_element& what) {
   if (closed_.load()) return caf::make_error(caf::sec::request_receiver_down, peer_ + " is gone");
   const bool request = what.mid.is_request();
   Outgoing out{.to = remote_id, .message = what.mid, .sender = what.sender, .frame = {}};
-  if (caf::error unknown = encode(what, out)) {
-    // Only a request has somebody to tell.
-    if (!request) std::fprintf(stderr, "to %s: %s\n", peer_.c_str(), to_string(unknown).c_str());
-    return unknown;
-  }
+  if (caf::error unknown = encode(what, out)) return unknown;  // A request's sender hears of it.
   Admission admission = admit(transport::UcxChannel::cost_bytes(out.frame), request);
   if (admission == Admission::kTooLarge) {
     caf::error error = caf::make_error(caf::sec::invalid_argument,
@@ -153,7 +149,8 @@ uint64_t Session::export_actor(const caf::strong_actor_ptr& actor) {
   const uint64_t id = next_export_++;
   exports_.emplace(id, actor);
   export_ids_.emplace(actor.get(), id);
-  // The actor holds this functor and the session holds the actor: a weak reference, or neither would ever go.
+  // The actor holds this functor and the session holds the actor: a weak reference, or neither
+  // would ever go.
   actor->get()->attach_functor([weak = weak_from_this(), id](const caf::error& reason) {
     const auto self = weak.lock();
     if (!self || self->closed_.load()) return;

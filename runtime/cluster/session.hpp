@@ -1,8 +1,11 @@
 #pragma once
-// Actors over one connection: proxies for the peer's actors, which of ours the peer may reach, who waits for which
+// Actors over one connection: proxies for the peer's actors, which of ours the peer may reach, who
+// waits for which
 // answer. Knows frames, not sockets. All of it on the network thread, except submit().
-//   SE-1  An actor of ours is reachable for the peer only after export_actor(); it stays so until it ends.
-//   SE-2  Every request is answered exactly once: by the peer, or with an error when the session closes.
+//   SE-1  An actor of ours is reachable for the peer only after export_actor(); it stays so until
+//        it ends.
+//   SE-2  Every request is answered exactly once: by the peer, or with an error when the session
+//        closes.
 //   SE-3  After close() there are no proxies, exports or requests, and submit() refuses.
 
 #include <caf/actor_system.hpp>
@@ -45,7 +48,8 @@ class Session : public std::enable_shared_from_this<Session> {
     /// A frame was given to the channel, or a task of the session's waits in the outbox.
     virtual void activate() = 0;
   };
-  /// `channel` is connected before the first submit(); it and the owner may go after close(). `peer` is for errors.
+  /// `channel` is connected before the first submit(); it and the owner may go after close().
+  /// `peer` is for errors.
   Session(const Shared& shared, transport::UcxChannel& channel, Owner& owner, std::string peer);
 
   /// From any thread: takes over a message for the peer's actor, or says why not.

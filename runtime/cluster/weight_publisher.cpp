@@ -18,7 +18,8 @@
 namespace thespis::cluster {
 namespace {
 
-// A range of addresses that stays mapped until the publisher ends. UCX serves a late reader by address alone: what it
+// A range of addresses that stays mapped until the publisher ends. UCX serves a late reader by
+// address alone: what it
 // then finds is a newer version, or zeros, and it sees that by header and checksum.
 class Slot {
  public:

@@ -1,6 +1,7 @@
 #pragma once
 // Keyed, counter-based random numbers (Philox4x32-10, Salmon et al. 2011, "Parallel random numbers:
-// as easy as 1, 2, 3"). A draw is a function of its key, never of who drew before it: the promise SEED.
+// as easy as 1, 2, 3"). A draw is a function of its key, never of who drew before it: the promise
+// SEED.
 
 #include <array>
 #include <cstdint>

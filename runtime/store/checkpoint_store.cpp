@@ -117,10 +117,11 @@ void CheckpointStore::write_aside(const CheckpointInfo& info, std::span<const Bl
     write(kManifestName, encode_manifest(info, blobs));
     files_.sync_directory(aside);
   } catch (const env::FileError&) {
-    // Gives a full disk its room back. Where that fails too, the first failure says more.
+    // Gives a full disk its room back.
     try {
       files_.remove_tree(aside);
     } catch (const env::FileError&) {
+      // The first failure says more than this one.
     }
     throw;
   }

@@ -27,10 +27,4 @@ std::shared_ptr<spdlog::logger> open_log(const std::string& path, const std::str
   }
 }
 
-std::shared_ptr<spdlog::logger> same_log(const std::shared_ptr<spdlog::logger>& log,
-                                         const std::string& who) {
-  const auto& sinks = log->sinks();
-  return configured(std::make_shared<spdlog::logger>(who, sinks.begin(), sinks.end()));
-}
-
 }  // namespace thespis::telemetry

@@ -12,8 +12,5 @@ namespace thespis::telemetry {
 /// line from level info upwards is flushed at once. Any number of threads may write. Throws Error.
 std::shared_ptr<spdlog::logger> open_log(const std::string& path, const std::string& who);
 
-/// A second name on the same file.
-std::shared_ptr<spdlog::logger> same_log(const std::shared_ptr<spdlog::logger>& log,
-                                         const std::string& who);
 
 }  // namespace thespis::telemetry

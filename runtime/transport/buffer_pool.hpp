@@ -1,5 +1,6 @@
 #pragma once
-// Memory for received frames. Large buffers are kept for the next frame: fresh ones cost a page fault for every 4 KiB,
+// Memory for received frames. Large buffers are kept for the next frame: fresh ones cost a page
+// fault for every 4 KiB,
 // four times the transfer itself at 64 MiB.
 
 #include <capnp/common.h>
@@ -17,7 +18,8 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   /// Keeps at most `kept_bytes_max` of returned buffers.
   explicit BufferPool(uint64_t kept_bytes_max) : kept_bytes_max_(kept_bytes_max) {}
 
-  /// Uninitialised words. The last owner gives them back, on any thread, also after the pool is gone.
+  /// Uninitialised words. The last owner gives them back, on any thread, also after the pool is
+  /// gone.
   std::shared_ptr<capnp::word> take(uint64_t word_count);
   uint64_t kept_bytes() const;
 

@@ -1,5 +1,6 @@
 #pragma once
-// The network thread: it runs its client's turns while there is something to do, and sleeps in epoll otherwise.
+// The network thread: it runs its client's turns while there is something to do, and sleeps in
+// epoll otherwise.
 //   EL-1  The client is called on this thread only.
 //   EL-2  After wake() the client gets a turn; a loop with nothing to do uses no CPU.
 

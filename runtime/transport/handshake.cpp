@@ -30,7 +30,8 @@ void append_little_endian(std::vector<uint8_t>& to, T value) {
   for (size_t i = 0; i < sizeof value; ++i) to.push_back(static_cast<uint8_t>(value >> (8 * i)));
 }
 
-// MAC of the record's number, its length and its bytes, cut to 16 bytes. The direction is in the key.
+// MAC of the record's number, its length and its bytes, cut to 16 bytes. The direction is in the
+// key.
 std::array<uint8_t, kMacBytes> record_mac(const Key& key, uint64_t number,
                                           std::span<const uint8_t> payload) {
   std::vector<uint8_t> text;

@@ -1,10 +1,14 @@
 #pragma once
-// Mutual proof of the shared secret, and the authenticated records that follow on the same connection. Bytes in,
+// Mutual proof of the shared secret, and the authenticated records that follow on the same
+// connection. Bytes in,
 // bytes out: no sockets, no clock.
-//   HS-1  An unauthenticated peer gets at most kHandshakeBytesMax bytes looked at, all of fixed layout.
-//   HS-2  Both sides prove the secret over both nonces (HMAC-SHA256); no proof can be reflected or replayed.
+//   HS-1  An unauthenticated peer gets at most kHandshakeBytesMax bytes looked at, all of fixed
+//        layout.
+//   HS-2  Both sides prove the secret over both nonces (HMAC-SHA256); no proof can be reflected or
+//        replayed.
 //   HS-3  The acceptor proves nothing before the dialler did: it is no oracle.
-//   HS-4  Every record carries a MAC over its direction, its number and its bytes; the first that does not
+//   HS-4  Every record carries a MAC over its direction, its number and its bytes; the first that
+//        does not
 //        verify ends the connection.
 // Proof of knowledge, not secrecy: records and messages are not encrypted.
 
@@ -40,7 +44,8 @@ class Handshake {
   /// `version` differs from ours in tests only.
   Handshake(Side side, std::string secret, uint16_t version = kProtocolVersion);
 
-  /// Looks at received bytes and returns how many it took: what follows a finished handshake is not its own.
+  /// Looks at received bytes and returns how many it took: what follows a finished handshake is
+  /// not its own.
   size_t feed(std::span<const uint8_t> bytes);
   /// What is to be sent now.
   std::vector<uint8_t> take_output();

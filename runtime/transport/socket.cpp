@@ -156,7 +156,8 @@ int connect_result(const Fd& socket) {
 
 Fd accept_tcp(const Fd& listener) {
   Fd socket(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  // Whoever connected may be gone again, or descriptors may be short: it is the dialler's to try again.
+  // Whoever connected may be gone again, or descriptors may be short: it is the dialler's to try
+  // again.
   if (socket) tune_control_socket(socket);
   return socket;
 }

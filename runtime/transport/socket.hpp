@@ -49,13 +49,15 @@ int connect_result(const Fd& socket);
 /// An accepted connection, non-blocking; empty where none waits (any more).
 Fd accept_tcp(const Fd& listener);
 
-/// Small records at once, and linear retransmission so that a heartbeat passes soon after an interruption.
+/// Small records at once, and linear retransmission so that a heartbeat passes soon after an
+/// interruption.
 void tune_control_socket(const Fd& socket);
 
 /// "host:port" of this end, or of the other; empty where the other end is gone.
 std::string local_address(const Fd& socket);
 std::string peer_address(const Fd& socket);
-/// Name of the network interface that has this end's address, "lo" for loopback; empty where none has.
+/// Name of the network interface that has this end's address, "lo" for loopback; empty where none
+/// has.
 std::string local_interface(const Fd& socket);
 /// The same for a host of this machine.
 std::string host_interface(const std::string& host);

@@ -1,10 +1,13 @@
 #pragma once
-// The way of messages between this node and one peer: a UCX worker and endpoint of its own, so that a lost peer is
+// The way of messages between this node and one peer: a UCX worker and endpoint of its own, so
+// that a lost peer is
 // forgotten by destroying them. Lives on the network thread.
 //   UC-1  A frame without this channel's token is dropped before anything else of it is looked at.
 //   UC-2  Frames go out and arrive as one contiguous piece each; received ones are 8-aligned.
-//   UC-3  Frames are handed over in the order of their numbers: a small one does not overtake a large one.
-// Endpoints use UCX's error mode NONE (with PEER shared memory loses its single copy, and tcp a third of its
+//   UC-3  Frames are handed over in the order of their numbers: a small one does not overtake a
+//        large one.
+// Endpoints use UCX's error mode NONE (with PEER shared memory loses its single copy, and tcp a
+// third of its
 // bandwidth); that a peer is gone is seen on the control connection.
 
 #include <cstdint>
@@ -62,8 +65,11 @@ class UcxChannel {
   void send(FrameHeader header, wire::Frame frame);
   /// True where something was done; received frames then wait in take_received().
   bool progress();
-  /// The frames that are next in order, since the last call.
-  std::vector<Received> take_received() { return std::exchange(received_, {}); }
+  /// Replaces the content of `into` by the frames that are next in order, since the last call.
+  void take_received(std::vector<Received>& into) {
+    into.clear();
+    received_.swap(into);
+  }
   bool has_received() const { return !received_.empty(); }
   /// Bytes of frames whose sending ended since the last call.
   uint64_t take_sent_bytes() { return std::exchange(sent_bytes_, 0); }

@@ -18,7 +18,8 @@ bool user_set(const std::string& name) {
   return std::getenv(("UCX_" + name).c_str()) != nullptr;
 }
 
-// UCX's own signal handlers print its backtrace over a sanitizer's report; its warnings tell of requests to a lost
+// UCX's own signal handlers print its backtrace over a sanitizer's report; its warnings tell of
+// requests to a lost
 // peer, which are ours to drop.
 void set_process_options() {
   if (!user_set("LOG_LEVEL"))

@@ -1,5 +1,6 @@
 #pragma once
-// UCX as this house sets it up. Defaults of UCX that are slow or wrong for us are set here, in code; what the user
+// UCX as this house sets it up. Defaults of UCX that are slow or wrong for us are set here, in
+// code; what the user
 // set in the environment (UCX_...) stays.
 
 #include <ucp/api/ucp.h>
@@ -18,7 +19,8 @@ class UcxContext {
     kMessages,   ///< Active messages with wakeup.
     kRemoteGet,  ///< Reading registered memory of another node.
   };
-  /// `transports` and `devices` as UCX_TLS and UCX_NET_DEVICES. `rendezvous_bytes` as UCX_RNDV_THRESH.
+  /// `transports` and `devices` as UCX_TLS and UCX_NET_DEVICES. `rendezvous_bytes` as
+  /// UCX_RNDV_THRESH.
   struct Settings {
     std::string transports;
     std::string devices;
@@ -33,7 +35,8 @@ class UcxContext {
 
   /// Shared memory within a host.
   static Settings shared_memory();
-  /// The network, by the interface (and InfiniBand cards, where the host has any and it is not loopback).
+  /// The network, by the interface (and InfiniBand cards, where the host has any and it is not
+  /// loopback).
   static Settings network(const std::string& interface, Use use);
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
-// Reading another node's registered memory by UCX get. Over tcp UCX emulates it, so the owner has a thread that serves;
+// Reading another node's registered memory by UCX get. Over tcp UCX emulates it, so the owner has
+// a thread that serves;
 // with RDMA that thread has nothing to do. Either sleeps when idle.
 
 #include <chrono>
@@ -26,7 +27,8 @@ class UcxGetServer {
   /// What a client needs for connecting; opaque.
   const std::string& address() const { return address_; }
 
-  /// Memory that clients may read while this lives. It must stay mapped, with whatever content, until the
+  /// Memory that clients may read while this lives. It must stay mapped, with whatever content,
+  /// until the
   /// server is gone: a late reader is served by address alone.
   class Region {
    public:
@@ -60,8 +62,10 @@ class UcxGetClient {
   UcxGetClient(const UcxGetClient&) = delete;
   UcxGetClient& operator=(const UcxGetClient&) = delete;
 
-  /// Reads `into.size()` bytes at `remote_address`, in pieces of `chunk_bytes`. Throws Error when a piece takes
-  /// longer than `deadline` or the server is gone; then this client must be destroyed before `into`.
+  /// Reads `into.size()` bytes at `remote_address`, in pieces of `chunk_bytes`. Throws Error when
+  /// a piece takes
+  /// longer than `deadline` or the server is gone; then this client must be destroyed before
+  /// `into`.
   void get(std::span<uint8_t> into, uint64_t remote_address, const std::string& key,
            uint64_t chunk_bytes, std::chrono::milliseconds deadline);
 

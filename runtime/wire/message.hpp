@@ -1,7 +1,9 @@
 #pragma once
-// Message<T>: a Cap'n Proto message and its owner, immutable and shared. In a process it is passed by
+// Message<T>: a Cap'n Proto message and its owner, immutable and shared. In a process it is passed
+// by
 // reference count; between nodes its bytes go out and are read in place as they lie.
-//   W-1  The bytes are one standard Cap'n Proto frame (segment table, then the segments), 8-aligned.
+//   W-1  The bytes are one standard Cap'n Proto frame (segment table, then the segments),
+//        8-aligned.
 //   W-2  Copies share the bytes; nobody writes to them after build() or adopt().
 //   W-3  Any number of threads may read at once: each read() has a traversal budget of its own.
 
@@ -46,7 +48,8 @@ class Message {
     std::forward<Fill>(fill)(builder.initRoot<T>());
     return Message(Frame::own(capnp::messageToFlatArray(builder)));
   }
-  /// Takes bytes from a peer. They are checked when read: a malformed frame throws kj::Exception there.
+  /// Takes bytes from a peer. They are checked when read: a malformed frame throws kj::Exception
+  /// there.
   static Message adopt(Frame frame) { return Message(std::move(frame)); }
 
   /// Keeps the frame alive and T::Reader valid for as long as it lives itself.

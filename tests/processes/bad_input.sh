@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Goal: whatever the user gets wrong is one clear line that names the place, code 2, before any work.
+# Goal: whatever the user gets wrong is one clear line that names the place, code 2, before any
+# work.
 # shellcheck source=tests/processes/lib.bash
 source "$(dirname "$0")/lib.bash"
 recipe=recipes/zero-tiny.toml
@@ -30,8 +31,9 @@ cp recipes/zero-tiny/model/* "$work/model"
 sed -i 's/"hidden_size": 128/"hidden_size": 64/' "$work/model/config.json"
 refuses 'model.embed_tokens.weight' train $recipe --set model.path="$work/model"
 
-printf '{"numbers": [1, 2, 3], "target": 6}\n{"numbers": [1, 2, "x"], "target": 6}\n' >"$work/rows.jsonl"
-refuses 'rows.jsonl:2' train $recipe --set data.source=jsonl --set "data.train_files=[\"$work/rows.jsonl\"]" \
+printf '{"numbers": [1, 2, %s], "target": 6}\n' 3 '"x"' >"$work/rows.jsonl"
+refuses 'rows.jsonl:2' train $recipe --set data.source=jsonl \
+  --set "data.train_files=[\"$work/rows.jsonl\"]" \
   --set "data.test_files=[\"$work/rows.jsonl\"]"
 mkdir "$work/used" && touch "$work/used/metrics.jsonl"
 refuses '--resume' train $recipe --out "$work/used"

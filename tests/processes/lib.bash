@@ -1,5 +1,6 @@
 # What the multi-process tests share: a small training, waiting for a condition, results by name.
-# Sourced, in the source tree, with the program in $THESPIS. A test that cannot run here ends with 77.
+# Sourced, in the source tree, with the program in $THESPIS. A test that cannot run here ends with
+# 77.
 set -euo pipefail
 program=$THESPIS
 work=$(mktemp -d)
@@ -11,7 +12,8 @@ fail() {
   exit 1
 }
 
-# small NAME ARGUMENTS...: trains a few steps of small groups into $work/NAME. With exec=exec, in the
+# small NAME ARGUMENTS...: trains a few steps of small groups into $work/NAME. With exec=exec, in
+# the
 # background, the program takes the subshell's place, so that $! is the program.
 small() {
   local name=$1
@@ -34,7 +36,7 @@ await() {
 steps_done() { [[ -f $work/$1/metrics.jsonl ]] && (($(wc -l <"$work/$1/metrics.jsonl") >= $2)); }
 
 # result NAME KEY: a value of the run's summary.
-result() { sed -n "s/^  \"$2\": \"\\{0,1\\}\\([^\",]*\\)\"\\{0,1\\},\\{0,1\\}\$/\\1/p" "$work/$1/summary.json"; }
+result() { sed -nE "s/^  \"$2\": \"?([^\",]*)\"?,?\$/\1/p" "$work/$1/summary.json"; }
 
 # proves NAME CONSUMED: the journal holds no prompt that was lost or counted twice.
 proves() {

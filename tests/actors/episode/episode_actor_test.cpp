@@ -1,4 +1,5 @@
-// Goal: an episode hands over a whole group (E-1, E-2), and keeps VERDICT: what could not be judged is
+// Goal: an episode hands over a whole group (E-1, E-2), and keeps VERDICT: what could not be
+// judged is
 // dropped by name, never scored.
 // Method: the real episode actor under virtual time; pools and conductor are played by the test.
 
@@ -49,7 +50,7 @@ struct World {
     });
     context->rewards =
         system.script([unjudged, silent, o = outcome](Scripted& self) -> caf::behavior {
-          return {[=, &self](const wire::Message<wire::Judge>& job)
+          return {[unjudged, silent, o, &self](const wire::Message<wire::Judge>& job)
                       -> caf::result<wire::Message<wire::Verdict>> {
                     if (silent) return self.make_response_promise();
                     const auto view = job.read();

@@ -1,5 +1,7 @@
-// Goal: C-1 and C-3 (cluster.hpp): strangers get nothing, and what a broken peer sends ends that peer's connection only.
-// Method: raw sockets that say anything, and a peer made of the transport's parts that knows the secret but misbehaves.
+// Goal: C-1 and C-3 (cluster.hpp): strangers get nothing, and what a broken peer sends ends that
+// peer's connection only.
+// Method: raw sockets that say anything, and a peer made of the transport's parts that knows the
+// secret but misbehaves.
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -1,4 +1,5 @@
-// Goal: remote actors behave as ordinary CAF handles (cluster.hpp C-2 to C-4), over shared memory and over tcp.
+// Goal: remote actors behave as ordinary CAF handles (cluster.hpp C-2 to C-4), over shared memory
+// and over tcp.
 // Method: two or three nodes in one process, joined through real sockets and real UCX channels.
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,5 +1,6 @@
 #pragma once
-// Another process of this test program that runs the hidden test "[.peer]": a node of its own that can be killed.
+// Another process of this test program that runs the hidden test "[.peer]": a node of its own that
+// can be killed.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -21,7 +22,8 @@ namespace thespis::test {
 
 class PeerProcess {
  public:
-  /// Starts a node with the echo front; it joins `join` unless that is empty, and runs until killed or stopped.
+  /// Starts a node with the echo front; it joins `join` unless that is empty, and runs until
+  /// killed or stopped.
   PeerProcess(cluster::Path path, const std::string& join = {}) {
     std::array<int, 2> from{}, to{};
     REQUIRE(pipe2(from.data(), O_CLOEXEC) == 0);

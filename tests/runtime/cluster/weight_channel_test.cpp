@@ -1,5 +1,7 @@
-// Goal: the promise WEIGHTS: a reader gets the bytes that were published, or a status that says why not.
-// Method: publisher and fetcher over shared memory and over UCX get; corrupted, stale and foreign manifests.
+// Goal: the promise WEIGHTS: a reader gets the bytes that were published, or a status that says
+// why not.
+// Method: publisher and fetcher over shared memory and over UCX get; corrupted, stale and foreign
+// manifests.
 
 #include "runtime/cluster/weight_channel.hpp"
 

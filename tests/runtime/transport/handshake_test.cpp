@@ -1,5 +1,7 @@
-// Goal: HS-1 to HS-4 (handshake.hpp): only two holders of one secret get through, whatever a stranger sends.
-// Method: both sides in memory, byte by byte; wrong secrets, versions, reflections, replays, flipped bits, random bytes.
+// Goal: HS-1 to HS-4 (handshake.hpp): only two holders of one secret get through, whatever a
+// stranger sends.
+// Method: both sides in memory, byte by byte; wrong secrets, versions, reflections, replays,
+// flipped bits, random bytes.
 
 #include "runtime/transport/handshake.hpp"
 

@@ -1,4 +1,5 @@
-// Goal: R-1 and R-2 (registry.hpp): every message crosses as a frame and comes back; a broken frame is refused.
+// Goal: R-1 and R-2 (registry.hpp): every message crosses as a frame and comes back; a broken
+// frame is refused.
 // Method: round trips, the schema files read as text, and frames with random bits flipped.
 
 #include "runtime/wire/registry.hpp"
