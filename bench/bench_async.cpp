@@ -1,7 +1,9 @@
-// What asynchrony is worth when rewards are slow: the default recipe with a lognormal sleep in the reward
+// What asynchrony is worth when rewards are slow: the default recipe with a lognormal sleep in the
+// reward
 // actor, its mean ten times a learner step, synchronous against asynchronous in the same run.
 //   bench_async [THESPIS_PROGRAM]     run in the source tree; prints one table
-// The learner step is measured first, without a delay. Steps per minute are counted from the first step
+// The learner step is measured first, without a delay. Steps per minute are counted from the first
+// step
 // that was done to the last, so that neither start-up nor the first, unavoidable wait counts.
 
 #include <fcntl.h>

@@ -56,7 +56,8 @@ Connection::~Connection() {
   THESPIS_ASSERT(stage_ == Stage::kClosed);
 }
 
-// The boundary to a peer: what it sent, or what the network did to it, ends its connection and nothing else.
+// The boundary to a peer: what it sent, or what the network did to it, ends its connection and
+// nothing else.
 template <class Step>
 void Connection::guarded(Step&& step) {
   if (stage_ == Stage::kClosed) return;
@@ -172,8 +173,10 @@ bool Connection::turn(env::Nanoseconds now) {
   return again;
 }
 
-// A look-out pays where messages follow each other closely and this thread has a core to itself: a lone message is no
-// reason to stay awake, and where the peer shares the core a look-out only keeps it from answering. A look-out that was
+// A look-out pays where messages follow each other closely and this thread has a core to itself: a
+// lone message is no
+// reason to stay awake, and where the peer shares the core a look-out only keeps it from
+// answering. A look-out that was
 // in vain is therefore not tried again for a while.
 void Connection::note_activity(env::Nanoseconds now) {
   if (std::exchange(slept_, false) && std::exchange(looks_out_, false))

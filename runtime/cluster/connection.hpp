@@ -1,10 +1,14 @@
 #pragma once
-// One peer from the first byte of its control connection to its end: handshake, introduction, heartbeats, loss.
+// One peer from the first byte of its control connection to its end: handshake, introduction,
+// heartbeats, loss.
 // On the network thread.
-//   CO-1  Stages only go forward; a connection that failed or left is closed once and reaped by the node.
-//   CO-2  A joined peer is suspected after silence, and lost at the end of its control connection, a longer
+//   CO-1  Stages only go forward; a connection that failed or left is closed once and reaped by
+//        the node.
+//   CO-2  A joined peer is suspected after silence, and lost at the end of its control connection,
+//        a longer
 //         silence, a failure of its channel, or a frame that no node of ours sends.
-//   CO-3  The control socket is closed before buffers that the peer may still read by shared memory.
+//   CO-3  The control socket is closed before buffers that the peer may still read by shared
+//        memory.
 
 #include <caf/actor.hpp>
 

@@ -12,5 +12,4 @@ namespace thespis::telemetry {
 /// line from level info upwards is flushed at once. Any number of threads may write. Throws Error.
 std::shared_ptr<spdlog::logger> open_log(const std::string& path, const std::string& who);
 
-
 }  // namespace thespis::telemetry

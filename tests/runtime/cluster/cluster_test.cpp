@@ -59,14 +59,14 @@ TEST_CASE("cluster: 500 requests at once get their own answers", "[runtime][clus
       const uint64_t tokens = 1 + random() % (random() % 10 == 0 ? 200'000 : 500);
       self->request(front, kGenerous, generate(group, tokens))
           .then(
-              [=](const Rollout& rollout) {
+              [self, group, tokens, to, wrong, left](const Rollout& rollout) {
                 const auto in = rollout.read();
                 const bool right =
                     in->getJob().getGroup() == group && in->getTokens().size() == tokens;
                 *wrong += !right;
                 if (--*left == 0) self->send(to, *wrong);
               },
-              [=](const caf::error&) {
+              [self, to, wrong, left](const caf::error&) {
                 ++*wrong;
                 if (--*left == 0) self->send(to, *wrong);
               });
