@@ -164,8 +164,8 @@ TEST_CASE("cluster: an interruption shorter than the deadline loses nothing",
     askers.push_back(node.system.spawn([&, i](caf::event_based_actor* me) {
       const caf::actor to = caf::actor_cast<caf::actor>(self);
       me->request(front, kGenerous, generate(i, i % 5 == 0 ? 100'000 : 100))
-          .then([=](const Rollout& r) { me->send(to, r.read()->getJob().getGroup() == i); },
-                [=](const caf::error&) { me->send(to, false); });
+          .then([me, to, i](const Rollout& r) { me->send(to, r.read()->getJob().getGroup() == i); },
+                [me, to](const caf::error&) { me->send(to, false); });
     }));
   events.expect(Kind::SUSPECTED);
   CHECK(node.cluster->status().peers_suspected == 1);

@@ -106,10 +106,10 @@ TEST_CASE("cluster: the receiver can talk back to a sender", "[runtime][cluster]
     const caf::actor to = caf::actor_cast<caf::actor>(self);
     me->request(front, kGenerous, worker_join(5))
         .then(
-            [=](const WorkerAccepted& accepted) {
+            [me, to](const WorkerAccepted& accepted) {
               me->send(to, static_cast<int>(accepted.read()->getWorkerId()));
             },
-            [=](const caf::error&) { me->send(to, -1); });
+            [me, to](const caf::error&) { me->send(to, -1); });
     return echo(me);
   });
   self->receive([](int id) { CHECK(id == 77 + 5); },
@@ -217,8 +217,8 @@ TEST_CASE("cluster: a full queue refuses requests, and takes them again", "[runt
     askers.push_back(b.system.spawn([&](caf::event_based_actor* me) {
       const caf::actor to = caf::actor_cast<caf::actor>(self);
       me->request(front, kGenerous, large)
-          .then([=](const Rollout&) { me->send(to, 0); },
-                [=](const caf::error& e) {
+          .then([me, to](const Rollout&) { me->send(to, 0); },
+                [me, to](const caf::error& e) {
                   me->send(to, e == caf::sec::unavailable_or_would_block ? 1 : 2);
                 });
     }));
