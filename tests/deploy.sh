@@ -8,7 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # options VERB FILE: the long options after "VERB" in FILE, its continued lines joined.
 options() {
   sed -e ':join' -e '/\\$/{N;s/\\\n//;bjoin' -e '}' "$2" |
-    sed -n "s/.*\(thespis\|THESPIS:-thespis}\"\|\\\$0\"\) $1 //p; s/.*\/$1\.sh //p" |
+    sed -n -e "s/.*\(thespis\|THESPIS:-thespis}\"\|\\\$0\"\) $1 //p" \
+      -e "s/.*\/$1\.sh //p" |
       grep -oE -- '--[a-z][a-z-]*' | sort -u
 }
 
