@@ -60,7 +60,7 @@ std::vector<Finding> check_tree(const std::vector<SourceFile>& files,
 std::vector<Finding> check_links(const SourceFile& file, const std::set<std::string>& paths);
 
 /// Promises: every row of the table below "## Promises" in `document` has a test named after it: a
-/// TEST_CASE with its name, or a file below tests/ that says "the promise NAME".
+/// TEST_CASE with its name, or a file below tests/ whose line on its goal or promise names it.
 std::vector<Finding> check_promises(const SourceFile& document,
                                     const std::vector<SourceFile>& files);
 
