@@ -53,7 +53,7 @@ const std::vector<Ban> kBans = {
     {"rand", true, kChance, {}},
     {"srand", true, kChance, {}},
     {"usleep", true, kTime, {}},
-    {"std::system", true, "a shell between us and the program", {}},
+    {"std::system", true, "a shell between us and the program", {"bench/"}},
     {"popen", true, "a shell between us and the program", {}},
     {"sprintf", true, kUnsafe, {}},
     {"vsprintf", true, kUnsafe, {}},
