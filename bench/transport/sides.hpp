@@ -100,7 +100,7 @@ template <class Message, class Reply>
 class Driver {
  public:
   Driver(caf::event_based_actor* self, caf::actor to, Message what, uint64_t count, uint64_t window,
-         std::shared_ptr<std::promise<Times>> done)
+         bool pinned, std::shared_ptr<std::promise<Times>> done)
       : self_(self),
         to_(std::move(to)),
         what_(std::move(what)),
