@@ -153,7 +153,7 @@ StepReport Learner::step(const Batch& batch) {
                                     .behaviour = q.behaviour,
                                     .proximal = {},
                                     .reference = q.reference,
-                                    .entropies = entropies,
+                                    .entropies = {},
                                     .mask = q.mask,
                                     .advantage = q.advantage},
                                    dlogprobs);

@@ -57,8 +57,7 @@ LossOptions LossOptions::of(const config::TrainSection& train) {
           .loss_agg_mode = train.loss_agg_mode,
           .kl_type = train.kl_type,
           .kl_coef = train.kl_coef,
-          .tis_cap = train.tis_cap,
-          .entropy_coef = train.entropy_coef};
+          .tis_cap = train.tis_cap};
 }
 
 void LossNormaliser::add(std::span<const uint8_t> mask) {

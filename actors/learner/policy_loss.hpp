@@ -23,7 +23,8 @@ struct LossOptions {
   config::KlType kl_type = config::KlType::kK3;
   double kl_coef = 0.001;   ///< 0: no reference is needed.
   double tis_cap = 0;       ///< 0: ratio against the behaviour policy. Else the decoupled form.
-  double entropy_coef = 0;  ///< 0: no entropies are needed.
+  /// 0: no entropies are needed. No recipe key yet: the engine carries dL/dlogp alone.
+  double entropy_coef = 0;
 
   static LossOptions of(const config::TrainSection& train);
 };

@@ -168,7 +168,6 @@ const Key kKeys[] = {
     {THESPIS_KEY(train.overlong_buffer), from(0, 1 << 20),
      "Tokens before the limit over which a penalty grows (DAPO); 0 is off"},
     {THESPIS_KEY(train.overlong_penalty), from(0, 1000), "That penalty at the limit"},
-    {THESPIS_KEY(train.entropy_coef), from(0, 100), "Weight of the entropy bonus"},
     {THESPIS_KEY(train.reference_reset_steps), from(0, kCount),
      "Steps after which the policy becomes the reference; 0 is never"},
     {THESPIS_KEY(train.grad_lanes), from(1, 1024),

@@ -96,7 +96,6 @@ struct TrainSection {
   uint32_t dynamic_sampling_max_factor = 3;
   uint32_t overlong_buffer = 0;  ///< Tokens; 0: no overlong shaping.
   double overlong_penalty = 1.0;
-  double entropy_coef = 0;
   uint64_t reference_reset_steps = 0;  ///< 0: never.
   uint32_t grad_lanes = 16;
   uint64_t micro_batch_tokens = 1024;

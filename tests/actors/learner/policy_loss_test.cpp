@@ -347,9 +347,8 @@ TEST_CASE("policy loss: options are the recipe's, and defaults agree") {
   train.kl_type = KlType::kK1;
   train.kl_coef = 0.4;
   train.tis_cap = 5;
-  train.entropy_coef = 0.6;
   const auto o = LossOptions::of(train);
   CHECK((o.clip_ratio_low == 0.1 && o.clip_ratio_high == 0.3 && o.kl_coef == 0.4));
-  CHECK((o.tis_cap == 5 && o.entropy_coef == 0.6 && o.kl_type == KlType::kK1));
+  CHECK((o.tis_cap == 5 && o.kl_type == KlType::kK1));
   CHECK(o.loss_agg_mode == LossAggMode::kSeqMeanTokenSumNorm);
 }
