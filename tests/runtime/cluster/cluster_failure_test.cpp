@@ -57,7 +57,8 @@ TEST_CASE("a peer process", "[.peer]") {
   const char* path = std::getenv("THESPIS_PEER_PATH");
   const char* join = std::getenv("THESPIS_PEER_JOIN");
   REQUIRE(path != nullptr);
-  cluster::ClusterOptions with = impatient(static_cast<cluster::Path>(std::atoi(path)));
+  cluster::ClusterOptions with =
+      impatient(static_cast<cluster::Path>(std::strtol(path, nullptr, 10)));
   with.lost_after = std::chrono::milliseconds(60'000);  // It is the other side that judges.
   with.name = "peer process";
   TestNode node(with);
