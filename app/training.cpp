@@ -51,6 +51,15 @@ Training::Training(RunInputs inputs, TrainingOptions options, telemetry::Progres
       system_(std::make_unique<caf::actor_system>(actor_config_)),
       learner_compute_(std::make_unique<env::ComputeThread>("learner")),
       io_(std::make_unique<env::ComputeThread>("checkpointer")) {
+  try {
+    spawn(progress);
+  } catch (...) {
+    shut_down();  // The system cannot be destroyed while its actors live.
+    throw;
+  }
+}
+
+void Training::spawn(telemetry::Progress& progress) {
   ledger_ = std::make_shared<Ledger>(ledger_limits(inputs_));
   if (options_.resume) restore(progress);
   learner_ = std::make_shared<learner::Learner>(inputs_.recipe, inputs_.policy, threads_);
@@ -64,6 +73,10 @@ Training::Training(RunInputs inputs, TrainingOptions options, telemetry::Progres
 }
 
 Training::~Training() {
+  shut_down();
+}
+
+void Training::shut_down() {
   const caf::actor all[] = {
       conductor_, front_,    learner_actor_, evaluator_,  checkpointer_,
       recorder_,  samplers_, rewards_,       references_, evaluation_sampler_};

@@ -41,6 +41,8 @@ class Training {
   const std::string& summary() const { return summary_; }
 
  private:
+  void spawn(telemetry::Progress& progress);
+  void shut_down();
   void restore(telemetry::Progress& progress);
   void spawn_pools();
   void spawn_cluster();

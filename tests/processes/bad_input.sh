@@ -36,6 +36,14 @@ refuses 'rows.jsonl:2' train $recipe --set data.source=jsonl \
   --set "data.train_files=[\"$work/rows.jsonl\"]" \
   --set "data.test_files=[\"$work/rows.jsonl\"]"
 mkdir "$work/used" && touch "$work/used/metrics.jsonl"
+printf 'a-secret-of-the-test' >"$work/secret" && chmod 600 "$work/secret"
+# Not what the user wrote but what the machine cannot do: code 1, and the program ends.
+status=0
+"$program" train $recipe --out "$work/elsewhere" --listen 203.0.113.1:7711 \
+  --secret-file "$work/secret" >"$work/out" 2>&1 || status=$?
+((status == 1)) && grep -q 'cannot listen on 203.0.113.1:7711' "$work/out" ||
+  fail "an address that is not ours: code $status: $(cat "$work/out")"
+rm "$work/secret"
 refuses '--resume' train $recipe --out "$work/used"
 refuses 'no run to resume' train $recipe --out "$work/none" --resume
 refuses 'sampler' node --join 127.0.0.1:1 --roles smapler=1 --secret-file "$work/secret"
