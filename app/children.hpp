@@ -1,7 +1,6 @@
 #pragma once
 // Node processes of this host that a training starts for itself (`train --processes N`). One that
-// dies
-// is replaced, a limited number of times; all of them end with this process.
+// dies is replaced, a limited number of times; all of them end with this process.
 
 #include <sys/types.h>
 
@@ -48,8 +47,7 @@ class Children {
 };
 
 /// What each of `processes` - 1 node processes does: samplers, rewards and, with `reference`, a
-/// reference
-/// apart from each other where the number allows it.
+/// reference apart from each other where the number allows it.
 std::vector<Roles> split_roles(uint32_t processes, const config::Recipe& recipe);
 
 }  // namespace thespis::app

@@ -1,6 +1,5 @@
 // The program: reads the command line and calls one verb. Exit codes: 0 done, 1 failed, 2 what the
-// user
-// wrote cannot be used.
+// user wrote cannot be used.
 
 #include <CLI/CLI.hpp>
 #include <cstdio>

@@ -1,6 +1,5 @@
 // `thespis node`: workers of this machine for a training that runs elsewhere. It learns everything
-// else
-// from the run that it joins.
+// else from the run that it joins.
 
 #include <signal.h>
 #include <sys/prctl.h>

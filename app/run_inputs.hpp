@@ -1,7 +1,6 @@
 #pragma once
 // What a run reads before any work starts: recipe, model, tokenizer, data. Everything that is
-// wrong with
-// them is found here, as one InputError.
+// wrong with them is found here, as one InputError.
 
 #include <memory>
 #include <string>

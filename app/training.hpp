@@ -1,7 +1,6 @@
 #pragma once
 // A training, wired: the one place where conductor, learner, pools, workers, checkpointer,
-// evaluator and
-// recorder meet. Owns everything that they borrow, and ends it in the right order.
+// evaluator and recorder meet. Owns everything that they borrow, and ends it in the right order.
 
 #include <memory>
 #include <optional>

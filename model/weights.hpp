@@ -53,8 +53,7 @@ struct Weights {
 std::string weights_sha256(const Weights& weights);
 
 /// Normal(0, 0.02) matrices, residual output projections scaled by 1/sqrt(2 layers) (GPT-2), norms
-/// 1,
-/// biases 0. Element e of tensor t is a function of (seed, t, e) alone.
+/// 1, biases 0. Element e of tensor t is a function of (seed, t, e) alone.
 Weights init_weights(const ModelConfig& config, uint64_t seed);
 
 }  // namespace thespis::model

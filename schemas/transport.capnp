@@ -3,8 +3,7 @@
 # secret.
 #
 # Each Control is one record of the control connection (tcp, authenticated record by record). The
-# roles'
-# messages do not go here but through UCX.
+# roles' messages do not go here but through UCX.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("thespis::wire");

@@ -2,8 +2,7 @@
 # Publishing a new set of policy weights from the learner to samplers and references.
 #
 # Bytes never travel in these messages: a manifest says where they lie (shared memory on this host,
-# or
-# registered memory to be read with UCX get), how many, and what their checksum must be.
+# or registered memory to be read with UCX get), how many, and what their checksum must be.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("thespis::wire");

@@ -54,8 +54,7 @@ struct RestoredTraining {
 };
 
 /// The newest valid checkpoint; nullopt where there is none. `rejected` is called with one line
-/// for each
-/// newer one that is torn or altered. Throws Error where it is not of this model.
+/// for each newer one that is torn or altered. Throws Error where it is not of this model.
 std::optional<RestoredTraining> restore_training(
     store::CheckpointStore& store, const model::ModelConfig& config,
     const std::function<void(const std::string&)>& rejected);

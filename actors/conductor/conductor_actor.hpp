@@ -1,11 +1,9 @@
 #pragma once
 // Runs a training: admits prompts as episodes within the age bound, gathers finished groups, hands
-// the
-// learner its batches, orders checkpoints and evaluations, and ends the run.
+// the learner its batches, orders checkpoints and evaluations, and ends the run.
 //   C-1  All bookkeeping of prompts goes through the Ledger (ONCE, AGE); its events are journalled.
 //   C-2  Nothing waits for ever: an actor's death, or `stall_deadline` without any progress, ends
-//        the run
-//        with an error that names who was waited for (DEADLINE).
+//        the run with an error that names who was waited for (DEADLINE).
 
 #include <functional>
 #include <memory>

@@ -90,8 +90,7 @@ std::optional<std::vector<uint64_t>> Ledger::take_step(uint64_t version) {
 
 bool Ledger::feasible_after(const std::vector<uint64_t>& taken, uint64_t version) const {
   // The step at `version` is followed by those at version + 1, + 2, ...: what expires by version +
-  // j
-  // must fit into j steps (earliest deadline first is optimal, so counting is enough).
+  // j must fit into j steps (earliest deadline first is optimal, so counting is enough).
   std::map<uint64_t, uint64_t> expiring;  // Last version that may consume -> groups.
   for (const auto& [group, entry] : open_)
     if (!std::binary_search(taken.begin(), taken.end(), group))

@@ -1,7 +1,6 @@
 #pragma once
 // Which groups were admitted, are ready, were consumed: what makes every prompt count exactly once
-// and
-// bounds the age of every token.
+// and bounds the age of every token.
 //   L-1  admitted - ended <= (max_age + 1) * groups_per_step, where ended = consumed + filtered +
 //        dropped.
 //   L-2  A group ends exactly once: consumed, filtered (no signal in it) or dropped (never judged).
@@ -48,8 +47,7 @@ class Ledger {
   bool end(uint64_t group, Fate fate);
   /// The groups of the step that version `version` takes, oldest first, and marks them consumed;
   /// nullopt: not enough is ready, or an older group must be waited for (L-3). At the end of the
-  /// data
-  /// the last step may be smaller.
+  /// data the last step may be smaller.
   std::optional<std::vector<uint64_t>> take_step(uint64_t version);
 
   /// The open group that take_step() waits for first: the oldest one that is not ready.

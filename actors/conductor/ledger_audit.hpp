@@ -1,7 +1,6 @@
 #pragma once
 // The proof of ONCE from the ledger's journal: reads the events that the conductor wrote, without
-// trusting
-// its counts, and finds every prompt that was consumed twice, lost, or ended without being
+// trusting its counts, and finds every prompt that was consumed twice, lost, or ended without being
 // admitted.
 //   LA-1  A "resume S" event voids what happened after step S was kept: those prompts count again.
 
@@ -23,8 +22,7 @@ struct LedgerAudit {
 
 /// Events as ConductorActor writes them, oldest first:
 ///   admit GROUP PROMPT VERSION | commit GROUP | consume GROUP VERSION | filter GROUP | drop GROUP
-///   WHY
-///   step STEP VERSION | resume STEP VERSION
+///   WHY step STEP VERSION | resume STEP VERSION
 LedgerAudit audit_ledger(std::span<const std::string> events);
 
 }  // namespace thespis

@@ -1,8 +1,7 @@
 #pragma once
 // The actor round an Episode: asks the sampler pool for G rollouts, sends each on to the rewards
-// and the
-// reference the moment it arrives, and hands the whole group to the conductor. It ends with its
-// group.
+// and the reference the moment it arrives, and hands the whole group to the conductor. It ends with
+// its group.
 // A part that the pools gave up drops the group: a failure to judge is never a score (VERDICT).
 
 #include <memory>

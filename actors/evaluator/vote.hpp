@@ -17,8 +17,7 @@ struct JudgedSample {
 double pass_at_1(std::span<const JudgedSample> samples);
 
 /// Whether the most frequent answer is a correct one ("cons@k"). Of equally frequent ones the
-/// answer that
-/// came first counts; without any answer the vote is wrong.
+/// answer that came first counts; without any answer the vote is wrong.
 bool majority_is_correct(std::span<const JudgedSample> samples);
 
 }  // namespace thespis

@@ -1,7 +1,6 @@
 #pragma once
 // Where nodes arrive: tells a joining node what the run is, and gives its workers to the pools and
-// to
-// the learner's list of subscribers. A worker that leaves or dies is the pools' business.
+// to the learner's list of subscribers. A worker that leaves or dies is the pools' business.
 
 #include <map>
 #include <string>

@@ -13,8 +13,7 @@ namespace thespis::learner {
 namespace {
 
 // Sequences of earlier versions that a step compares by scoring them again: enough to catch a
-// fault on
-// the first steps, few enough to cost a percent.
+// fault on the first steps, few enough to cost a percent.
 constexpr size_t kRecomputedSequences = 4;
 
 bool same_bits(float a, float b) {

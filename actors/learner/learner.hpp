@@ -1,15 +1,12 @@
 #pragma once
 // One optimizer step from the groups of a batch: advantages, masks, loss, backward, AdamW, and the
 // comparison of the samplers' log-probs with our own. No actor, no clock: the shell calls step()
-// on the
-// compute seam.
+// on the compute seam.
 //   LN-1  The step is a function of the batch in its order and of the learner's state (SEED).
 //   LN-2  A token older than max_age gets no gradient (AGE).
 //   LN-3  A token sampled wholly under one version has, under the same weights here, the same
-//        log-prob
-//         bit for bit (SAME-MATH): compared where the version is the current one, and on a sample
-//         of
-//         sequences of earlier versions still kept.
+//         log-prob bit for bit (SAME-MATH): compared where the version is the current one, and on a
+//         sample of sequences of earlier versions still kept.
 
 #include <deque>
 #include <memory>
@@ -31,8 +28,7 @@ class Learner {
   void restore(const LearnerSnapshot& snapshot);
 
   /// Takes one step; policy() is then one version on. Throws Error where a number is not finite:
-  /// the
-  /// state is then as before.
+  /// the state is then as before.
   StepReport step(const Batch& batch);
 
   std::shared_ptr<const model::Policy> policy() const { return trainer_.policy(); }

@@ -19,8 +19,7 @@ struct LearnedStep {
 namespace {
 
 /// Who the learner waited for: of the wait, what the slowest verdicts and reference scores account
-/// for
-/// goes to them, the rest to sampling. A short wait is nobody's fault.
+/// for goes to them, the rest to sampling. A short wait is nobody's fault.
 std::string starved_by(const Batch& batch, const StepReport& report) {
   constexpr double kShortWaitShare = 0.05;
   const double wait = report.wait_seconds;

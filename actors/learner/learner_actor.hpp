@@ -1,7 +1,6 @@
 #pragma once
 // The actor round a Learner: asks the conductor for a batch, has the step computed, publishes the
-// new
-// weights to whoever subscribed, reports, asks again. It never holds up its mailbox.
+// new weights to whoever subscribed, reports, asks again. It never holds up its mailbox.
 
 #include <memory>
 #include <vector>

@@ -21,8 +21,8 @@ struct LossOptions {
   double clip_ratio_high = 0.2;  ///< R1's first stage has 10 for both; DAPO 0.2 and 0.28.
   config::LossAggMode loss_agg_mode = config::LossAggMode::kTokenMean;
   config::KlType kl_type = config::KlType::kK3;
-  double kl_coef = 0.001;   ///< 0: no reference is needed.
-  double tis_cap = 0;       ///< 0: ratio against the behaviour policy. Else the decoupled form.
+  double kl_coef = 0.001;  ///< 0: no reference is needed.
+  double tis_cap = 0;      ///< 0: ratio against the behaviour policy. Else the decoupled form.
   /// 0: no entropies are needed. No recipe key yet: the engine carries dL/dlogp alone.
   double entropy_coef = 0;
 

@@ -1,11 +1,9 @@
 #pragma once
 // The shell round a Pool: one actor for each role. A job is a request (Message<Job>); its answer
-// is the
-// worker's (Message<Reply>) or, where it was given up, an error that says why.
+// is the worker's (Message<Reply>) or, where it was given up, an error that says why.
 //   Workers join by (worker_atom, handle, credit) and leave by (leave_atom, id) or by dying.
 //   Every assignment has a deadline: at its end the job goes to another worker, the first is told
-//   to
-//   stop. While no worker is there at all, jobs wait up to `worker_deadline`, then fail by name.
+//   to stop. While no worker is there at all, jobs wait up to `worker_deadline`, then fail by name.
 
 #include <chrono>
 #include <string>
@@ -91,8 +89,7 @@ class PoolActor : public caf::event_based_actor {
               },
               [this, a = *a](const caf::error& error) {
                 // The news of its death may come later than its requests' failures: what it held
-                // must
-                // not be tried on it again until then.
+                // must not be tried on it again until then.
                 if (error == caf::sec::request_receiver_down ||
                     error == caf::exit_reason::remote_link_unreachable)
                   return lose_worker(a.worker, /*blame=*/true);

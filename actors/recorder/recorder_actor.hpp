@@ -1,8 +1,7 @@
 #pragma once
 // Writes down what people and programs read of a run: a line of metrics.jsonl a step, readable
-// sample
-// rollouts, the progress display, summary.json at the end. Tells whoever waits that the run is
-// over.
+// sample rollouts, the progress display, summary.json at the end. Tells whoever waits that the run
+// is over.
 
 #include <memory>
 #include <nlohmann/json.hpp>

@@ -1,8 +1,7 @@
 #pragma once
 // The frozen policy: log-probabilities of given tokens. Gathers what waits into one scoring pass.
 //   R-1  A job is scored under exactly the reference version it names: it waits for it if it is
-//        newer
-//        than what is here, and is refused if it is no longer kept.
+//        newer than what is here, and is refused if it is no longer kept.
 
 #include <deque>
 #include <map>

@@ -1,7 +1,6 @@
 #pragma once
 // Judges completions by rules. One worker works on several jobs at a time and never blocks: what
-// takes
-// long (a delay asked for by the recipe now, running programs later) goes on beside it.
+// takes long (a delay asked for by the recipe now, running programs later) goes on beside it.
 //   RW-1  Whatever goes wrong while judging is an error to the pool, never a score (VERDICT).
 
 #include <functional>

@@ -1,7 +1,7 @@
 #pragma once
 // Settings of CAF's scheduler. CAF's default, work stealing, polls: an idle worker looks into the
-// queues every 50 us,
-// so a hop costs about 115 us, and made fast it eats 10 to 20 % of a core while nothing happens.
+// queues every 50 us, so a hop costs about 115 us, and made fast it eats 10 to 20 % of a core while
+// nothing happens.
 // Work sharing, one queue with a condition variable, has the latency of the fast setting and idles
 // at 0 %.
 

@@ -1,7 +1,6 @@
 #pragma once
 // A sealed memory file: one page that says what it is, then the bytes. It has no name but
-// /proc/PID/fd/N, so the kernel
-// removes it with its last user, however that ends.
+// /proc/PID/fd/N, so the kernel removes it with its last user, however that ends.
 
 #include <cstdint>
 #include <memory>

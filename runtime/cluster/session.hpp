@@ -1,7 +1,7 @@
 #pragma once
 // Actors over one connection: proxies for the peer's actors, which of ours the peer may reach, who
-// waits for which
-// answer. Knows frames, not sockets. All of it on the network thread, except submit().
+// waits for which answer. Knows frames, not sockets. All of it on the network thread, except
+// submit().
 //   SE-1  An actor of ours is reachable for the peer only after export_actor(); it stays so until
 //        it ends.
 //   SE-2  Every request is answered exactly once: by the peer, or with an error when the session

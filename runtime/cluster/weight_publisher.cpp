@@ -19,8 +19,8 @@ namespace thespis::cluster {
 namespace {
 
 // A range of addresses that stays mapped until the publisher ends. UCX serves a late reader by
-// address alone: what it
-// then finds is a newer version, or zeros, and it sees that by header and checksum.
+// address alone: what it then finds is a newer version, or zeros, and it sees that by header and
+// checksum.
 class Slot {
  public:
   explicit Slot(uint64_t bytes) : bytes_(bytes) {

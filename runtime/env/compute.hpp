@@ -1,8 +1,7 @@
 #pragma once
 // Where heavy work runs. Actors never compute: they post a job here and hear of its end by a
-// message,
-// so that a decode step or an optimizer step holds up nobody's mailbox. The simulator replaces this
-// with a model that charges virtual time.
+// message, so that a decode step or an optimizer step holds up nobody's mailbox. The simulator
+// replaces this with a model that charges virtual time.
 
 #include <condition_variable>
 #include <cstdint>
@@ -18,8 +17,7 @@ class Compute {
  public:
   virtual ~Compute() = default;
   /// Runs `job` after all earlier ones of this object, one at a time. A job must not throw: what
-  /// can
-  /// fail catches its own failure and sends it to whoever must know.
+  /// can fail catches its own failure and sends it to whoever must know.
   virtual void post(std::function<void()> job) = 0;
 };
 

@@ -1,7 +1,6 @@
 #pragma once
 // Memory for received frames. Large buffers are kept for the next frame: fresh ones cost a page
-// fault for every 4 KiB,
-// four times the transfer itself at 64 MiB.
+// fault for every 4 KiB, four times the transfer itself at 64 MiB.
 
 #include <capnp/common.h>
 

@@ -1,15 +1,13 @@
 #pragma once
 // Mutual proof of the shared secret, and the authenticated records that follow on the same
-// connection. Bytes in,
-// bytes out: no sockets, no clock.
+// connection. Bytes in, bytes out: no sockets, no clock.
 //   HS-1  An unauthenticated peer gets at most kHandshakeBytesMax bytes looked at, all of fixed
 //        layout.
 //   HS-2  Both sides prove the secret over both nonces (HMAC-SHA256); no proof can be reflected or
 //        replayed.
 //   HS-3  The acceptor proves nothing before the dialler did: it is no oracle.
 //   HS-4  Every record carries a MAC over its direction, its number and its bytes; the first that
-//        does not
-//        verify ends the connection.
+//        does not verify ends the connection.
 // Proof of knowledge, not secrecy: records and messages are not encrypted.
 
 #include <array>

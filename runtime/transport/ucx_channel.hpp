@@ -1,14 +1,12 @@
 #pragma once
 // The way of messages between this node and one peer: a UCX worker and endpoint of its own, so
-// that a lost peer is
-// forgotten by destroying them. Lives on the network thread.
+// that a lost peer is forgotten by destroying them. Lives on the network thread.
 //   UC-1  A frame without this channel's token is dropped before anything else of it is looked at.
 //   UC-2  Frames go out and arrive as one contiguous piece each; received ones are 8-aligned.
 //   UC-3  Frames are handed over in the order of their numbers: a small one does not overtake a
 //        large one.
 // Endpoints use UCX's error mode NONE (with PEER shared memory loses its single copy, and tcp a
-// third of its
-// bandwidth); that a peer is gone is seen on the control connection.
+// third of its bandwidth); that a peer is gone is seen on the control connection.
 
 #include <cstdint>
 #include <map>

@@ -19,8 +19,7 @@ bool user_set(const std::string& name) {
 }
 
 // UCX's own signal handlers print its backtrace over a sanitizer's report; its warnings tell of
-// requests to a lost
-// peer, which are ours to drop.
+// requests to a lost peer, which are ours to drop.
 void set_process_options() {
   if (!user_set("LOG_LEVEL"))
     check(ucs_global_opts_set_value("LOG_LEVEL", "error"), "set UCX_LOG_LEVEL");

@@ -1,7 +1,6 @@
 #pragma once
 // UCX as this house sets it up. Defaults of UCX that are slow or wrong for us are set here, in
-// code; what the user
-// set in the environment (UCX_...) stays.
+// code; what the user set in the environment (UCX_...) stays.
 
 #include <ucp/api/ucp.h>
 

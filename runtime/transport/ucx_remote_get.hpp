@@ -28,8 +28,7 @@ class UcxGetServer {
   const std::string& address() const { return address_; }
 
   /// Memory that clients may read while this lives. It must stay mapped, with whatever content,
-  /// until the
-  /// server is gone: a late reader is served by address alone.
+  /// until the server is gone: a late reader is served by address alone.
   class Region {
    public:
     Region(UcxGetServer& server, std::span<const uint8_t> bytes);
@@ -63,9 +62,8 @@ class UcxGetClient {
   UcxGetClient& operator=(const UcxGetClient&) = delete;
 
   /// Reads `into.size()` bytes at `remote_address`, in pieces of `chunk_bytes`. Throws Error when
-  /// a piece takes
-  /// longer than `deadline` or the server is gone; then this client must be destroyed before
-  /// `into`.
+  /// a piece takes longer than `deadline` or the server is gone; then this client must be destroyed
+  /// before `into`.
   void get(std::span<uint8_t> into, uint64_t remote_address, const std::string& key,
            uint64_t chunk_bytes, std::chrono::milliseconds deadline);
 

@@ -1,7 +1,6 @@
 #pragma once
 // Looks at every pointer of a frame from a peer, by the schema, before an actor sees it: what
-// Cap'n Proto would refuse
-// when it is read throws here instead, and does not end an actor.
+// Cap'n Proto would refuse when it is read throws here instead, and does not end an actor.
 
 #include <capnp/any.h>
 #include <capnp/schema.h>
@@ -15,8 +14,7 @@ namespace thespis::wire {
 class FrameCheck {
  public:
   /// Plans the walk over `type` and what it contains. Messages have no unions, no generic and no
-  /// nested-list fields: that
-  /// is asserted here.
+  /// nested-list fields: that is asserted here.
   explicit FrameCheck(capnp::StructSchema type);
 
   /// Throws kj::Exception at the first pointer that cannot be read as the schema says.

@@ -1,7 +1,6 @@
 #pragma once
 // Message<T>: a Cap'n Proto message and its owner, immutable and shared. In a process it is passed
-// by
-// reference count; between nodes its bytes go out and are read in place as they lie.
+// by reference count; between nodes its bytes go out and are read in place as they lie.
 //   W-1  The bytes are one standard Cap'n Proto frame (segment table, then the segments),
 //        8-aligned.
 //   W-2  Copies share the bytes; nobody writes to them after build() or adopt().

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Goal: a torn or altered checkpoint is recognised, named, and the one before it is used; a full
-# disk stops
-# the run with a clear message and leaves a checkpoint that can be resumed from.
+# disk stops the run with a clear message and leaves a checkpoint that can be resumed from.
 # shellcheck source=tests/processes/lib.bash
 source "$(dirname "$0")/lib.bash"
 

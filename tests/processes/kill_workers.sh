@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Goal (ONCE): kill -9 of any sampler, reward or reference process at any time: the run goes on,
-# and every
-# prompt is consumed exactly once.
+# and every prompt is consumed exactly once.
 # shellcheck source=tests/processes/lib.bash
 source "$(dirname "$0")/lib.bash"
 

@@ -13,8 +13,7 @@ fail() {
 }
 
 # small NAME ARGUMENTS...: trains a few steps of small groups into $work/NAME. With exec=exec, in
-# the
-# background, the program takes the subshell's place, so that $! is the program.
+# the background, the program takes the subshell's place, so that $! is the program.
 small() {
   local name=$1
   shift

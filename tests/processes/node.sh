@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Goal: a node joins a running training with the secret alone, works, and leaves on Ctrl-C; without
-# the
-# secret it is refused. The training needs its node: it has no reward worker of its own kind fast
-# enough.
+# the secret it is refused. The training needs its node: it has no reward worker of its own kind
+# fast enough.
 # shellcheck source=tests/processes/lib.bash
 source "$(dirname "$0")/lib.bash"
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Goal (SEED, ONCE): with max_age = 0 the final weights are bit for bit the same in one process, in
-# five,
-# and after kill -9 of the whole training at any moment and --resume.
+# five, and after kill -9 of the whole training at any moment and --resume.
 # shellcheck source=tests/processes/lib.bash
 source "$(dirname "$0")/lib.bash"
 

@@ -1,6 +1,5 @@
 // Goal: the audit accepts what a right ledger writes and names each way in which a prompt can be
-// lost or
-// counted twice; it can fail.
+// lost or counted twice; it can fail.
 
 #include "actors/conductor/ledger_audit.hpp"
 

@@ -1,6 +1,5 @@
 // Goal: L-1 to L-4 (ledger.hpp): every prompt ends once, no group is consumed over its age, a
-// resumed
-// ledger loses and repeats nothing.
+// resumed ledger loses and repeats nothing.
 // Method: random episodes that finish, filter and drop in any order against a model of the account,
 // with saves and restores in between; then the rules one by one.
 

@@ -1,6 +1,5 @@
 // Goal: an episode hands over a whole group (E-1, E-2), and keeps VERDICT: what could not be
-// judged is
-// dropped by name, never scored.
+// judged is dropped by name, never scored.
 // Method: the real episode actor under virtual time; pools and conductor are played by the test.
 
 #include "actors/episode/episode_actor.hpp"

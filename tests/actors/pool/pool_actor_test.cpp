@@ -1,6 +1,5 @@
 // Goal: the pool's shell keeps DEADLINE (no wait without limit, the error names who was waited
-// for), goes
-// on without lost workers, and pushes back by bytes (BOUNDED), under virtual time.
+// for), goes on without lost workers, and pushes back by bytes (BOUNDED), under virtual time.
 // Method: the real pool; workers and client are played by the test.
 
 #include "actors/pool/pool_actor.hpp"

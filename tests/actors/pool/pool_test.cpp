@@ -1,6 +1,5 @@
 // Goal: P-1 to P-5 (pool.hpp) hold under any interleaving of offers, answers, failures, workers
-// that
-// come and go, and cancellations.
+// that come and go, and cancellations.
 // Method: random operations from one seed against a model that knows who holds what.
 
 #include "actors/pool/pool.hpp"

@@ -1,8 +1,7 @@
 // Goal: a lost peer is noticed, whatever happened to it, and what it owed is answered (cluster.hpp
 // C-2).
 // Method: peers in processes of their own that are killed, stopped for a while, stopped for good,
-// or leave. The
-// deadlines are shortened; nothing is measured, every wait ends with an event.
+// or leave. The deadlines are shortened; nothing is measured, every wait ends with an event.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

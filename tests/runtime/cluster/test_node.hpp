@@ -57,8 +57,8 @@ inline WorkerJoin worker_join(uint32_t capacity) {
 }
 
 /// The front of most tests: Generate is echoed as a Rollout, Judge is refused with an error,
-/// Failure ends the actor with
-/// its reason, Score is never answered, WorkerJoin is answered by a request back to the sender.
+/// Failure ends the actor with its reason, Score is never answered, WorkerJoin is answered by a
+/// request back to the sender.
 inline caf::behavior echo(caf::event_based_actor* self) {
   auto kept = std::make_shared<std::vector<caf::response_promise>>();
   return {
