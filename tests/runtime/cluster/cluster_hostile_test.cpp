@@ -14,6 +14,7 @@
 #include <random>
 
 #include "runtime/base/error.hpp"
+#include "runtime/cluster/error_text.hpp"
 #include "runtime/transport/handshake.hpp"
 #include "runtime/transport/host_identity.hpp"
 #include "runtime/transport/socket.hpp"
@@ -320,16 +321,24 @@ TEST_CASE("cluster: an actor that was not shown to a peer is out of its reach",
   transport::FrameHeader header;
   header.kind = transport::FrameKind::kExit;
   header.message = caf::make_message_id().integer_value();
+  const wire::Frame kill = cluster::error_to_frame(caf::exit_reason::kill);
   for (uint64_t to = 1; to < 200; ++to) {
     if (to == raw.front) continue;
     header.to = to;
-    raw.send_frame(header, {}, raw.peer_token);
+    raw.send_frame(header, kill, raw.peer_token);
   }
   REQUIRE(eventually([&] {
     raw.progress();
     return node.cluster->status().messages_received == 198;
   }));
   check_still_serves(node);
+  // And the front is within its reach: the frames were good ones.
+  caf::scoped_actor self{node.system};
+  self->monitor(node.front);
+  header.to = raw.front;
+  raw.send_frame(header, kill, raw.peer_token);
+  self->receive([](const caf::down_msg& down) { CHECK(down.reason == caf::exit_reason::kill); },
+                caf::after(kGenerous) >> [] { FAIL("the front was not reached"); });
 }
 
 TEST_CASE("cluster: control records out of turn end the connection",
