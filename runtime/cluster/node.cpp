@@ -99,7 +99,8 @@ caf::actor Node::join(const std::string& address) {
   for (const transport::SocketAddress& to : transport::resolve(at, false)) {
     auto joined = std::make_shared<Connection::Joined>();
     auto front = joined->get_future();
-    outbox_->push([this, to, address, joined] { dial(to, address, joined); });
+    if (!outbox_->push([this, to, address, joined] { dial(to, address, joined); }))
+      throw Error("cannot join " + address + ": this node has left the cluster");
     try {
       return front.get();
     } catch (const Error&) {

@@ -18,11 +18,11 @@ bool user_set(const std::string& name) {
   return std::getenv(("UCX_" + name).c_str()) != nullptr;
 }
 
-// UCX's own signal handlers print its backtrace over a sanitizer's report; its warnings tell of
-// requests to a lost peer, which are ours to drop.
+// UCX's own signal handlers print its backtrace over a sanitizer's report. What it logs of a lost peer is expected
+// here and reported by whoever lost it.
 void set_process_options() {
   if (!user_set("LOG_LEVEL"))
-    check(ucs_global_opts_set_value("LOG_LEVEL", "error"), "set UCX_LOG_LEVEL");
+    check(ucs_global_opts_set_value("LOG_LEVEL", "fatal"), "set UCX_LOG_LEVEL");
   if (user_set("HANDLE_ERRORS")) return;
   // The library has installed its handlers when it was loaded.
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) ucs_debug_disable_signal(signal);

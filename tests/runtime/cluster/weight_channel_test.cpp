@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <vector>
 
+#include <sys/wait.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "runtime/cluster/memory_file.hpp"
@@ -115,6 +117,32 @@ TEST_CASE("weight channel: old, foreign and altered weights are refused", "[runt
     const auto other = changed(first, [](auto& m) { m.setSizeBytes(uint64_t{1} << 60); });
     CHECK(fetcher.fetch(other).status == FetchStatus::kCorrupt);
   }
+}
+
+TEST_CASE("weight channel: a publisher that is gone is unreachable", "[runtime][weights]") {
+  const auto by =
+      GENERATE(WeightFetcher::Way::kSharedMemoryOnSameHost, WeightFetcher::Way::kUcxOnly);
+  const bool connected_before = GENERATE(false, true);
+  auto options = way(by);
+  options.chunk_deadline = std::chrono::milliseconds(500);
+  WeightFetcher fetcher(options);
+  Manifest manifest;
+  // In a process of its own, which has ended when the manifest is used: in shared memory its number is the only trace.
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  REQUIRE(child > 0);
+  REQUIRE(waitpid(child, nullptr, 0) == child);
+  {
+    WeightPublisher publisher({.run_id = kRun});
+    manifest = publisher.publish(1, arena(1));
+    if (connected_before) REQUIRE(fetcher.fetch(manifest).status == FetchStatus::kOk);
+    manifest = changed(
+        manifest, [&](auto& m) { m.setSharedMemory("/proc/" + std::to_string(child) + "/fd/5"); });
+  }
+  const auto fetched = fetcher.fetch(manifest);
+  CAPTURE(fetched.detail);
+  CHECK(fetched.status == FetchStatus::kUnreachable);
+  CHECK(fetched.weights.empty());
 }
 
 TEST_CASE("weight channel: a flipped bit is found", "[runtime][weights]") {
