@@ -81,7 +81,8 @@ Worker Workers::spawn_sampler() {
   options.threads = &threads_;
   options.compute = &new_compute("sampler");
   options.receiver = receiver_;
-  // A quarter more than it decodes at a time, so that a finished sequence's slot is refilled at once.
+  // A quarter more than it decodes at a time, so that a finished sequence's slot is refilled at
+  // once.
   const uint32_t capacity = rollout.slots + rollout.slots / 4;
   return {"sampler", system_.spawn<SamplerActor>(std::move(options)), capacity};
 }

@@ -1,8 +1,10 @@
-// Messages between the actors of two processes, against UCX alone and against CAF's own tcp remoting; how soon a lost
-// peer is noticed; what an idle node costs. One table; the program starts itself as the other process.
+// Messages between the actors of two processes, against UCX alone and against CAF's own tcp
+// remoting; how soon a lost peer is noticed; what an idle node costs. One table; the program starts
+// itself as the other process.
 //
-// Figures are medians over interleaved rounds, so that a busy machine slows all ways alike. Round trips carry the same
-// frame both ways; one-way figures are requests under way at a time, answered by a few bytes.
+// Figures are medians over interleaved rounds, so that a busy machine slows all ways alike. Round
+// trips carry the same frame both ways; one-way figures are requests under way at a time, answered
+// by a few bytes.
 
 #include <array>
 #include <cstdio>
@@ -53,7 +55,8 @@ double cafs(Caf& side, const Case& c) {
   return figure(c, side.run<std::string>(text, c.count, std::max<uint64_t>(1, c.window)));
 }
 
-// ucx_perftest measures half round trips; its median is doubled. 0 where it is not installed or fails.
+// ucx_perftest measures half round trips; its median is doubled. 0 where it is not installed or
+// fails.
 double raw(const char* transports, const Case& c) {
   std::string port;
   {
@@ -108,8 +111,7 @@ void print_row(const char* path, const Case& c, const std::vector<double>& raws,
 
 int run(const std::string& self) {
   std::printf("%d rounds, interleaved, medians; round trips in us, one way in MiB/s\n", kRounds);
-  std::printf(
-      "raw: ucx_perftest. ours: actors on the network thread. pool: actors on CAF's threads.\n\n");
+  std::printf("raw: ucx_perftest. ours: actors on the network thread. pool: on CAF's threads.\n\n");
   std::printf(
       "| path | what              | raw       | ours      | /raw  | pool      | CAF tcp   | "
       "ours/CAF |\n");
@@ -152,7 +154,7 @@ int peer(int argc, char** argv) {
     });
     const auto port = system.middleman().publish(front, 0, "127.0.0.1");
     if (!port) throw Error("CAF cannot publish: " + to_string(port.error()));
-    std::cout << *port << std::endl;
+    std::cout << *port << "\n" << std::flush;
     wait();
     std::quick_exit(0);
   }
@@ -170,7 +172,7 @@ int peer(int argc, char** argv) {
   const caf::actor front = on_network_thread ? system.spawn(pinned_echo) : system.spawn(echo);
   if (on_network_thread) cluster.run_on_network_thread(front);
   cluster.set_front(front);
-  std::cout << cluster.address() << std::endl;
+  std::cout << cluster.address() << "\n" << std::flush;
   wait();
   caf::anon_send_exit(front, caf::exit_reason::kill);
   return 0;

@@ -77,10 +77,10 @@ class Traffic {
     while (!stop.stop_requested() || open > 0) {
       if (!stop.stop_requested()) {
         ++open;
-        side_.system().spawn([=](caf::event_based_actor* me) {
+        side_.system().spawn([to, front, what](caf::event_based_actor* me) {
           me->request(front, caf::infinite, what)
-              .then([=](const Payload&) { me->send(to, start_atom::value, true); },
-                    [=](const caf::error&) { me->send(to, start_atom::value, false); });
+              .then([me, to](const Payload&) { me->send(to, start_atom::value, true); },
+                    [me, to](const caf::error&) { me->send(to, start_atom::value, false); });
         });
       }
       reply(std::chrono::milliseconds(1));

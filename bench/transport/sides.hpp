@@ -1,5 +1,6 @@
 #pragma once
-// The three ways that are compared: this house's actors, CAF's own tcp remoting, and UCX alone (ucx_perftest).
+// The three ways that are compared: this house's actors, CAF's own tcp remoting, and UCX alone
+// (ucx_perftest).
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
@@ -50,7 +51,8 @@ inline OneWay one_way(uint64_t bytes) {
       bytes / 8 + 64);
 }
 
-/// Keeps the calling thread on one core, as ucx_perftest is kept on one. Once; nothing where there is only one core.
+/// Keeps the calling thread on one core, as ucx_perftest is kept on one. Once; nothing where there
+/// is only one core.
 inline void stay_on_core(unsigned core) {
   thread_local bool done = false;
   if (std::exchange(done, true) || std::thread::hardware_concurrency() < 2) return;

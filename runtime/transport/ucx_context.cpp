@@ -18,8 +18,8 @@ bool user_set(const std::string& name) {
   return std::getenv(("UCX_" + name).c_str()) != nullptr;
 }
 
-// UCX's own signal handlers print its backtrace over a sanitizer's report. What it logs of a lost peer is expected
-// here and reported by whoever lost it.
+// UCX's own signal handlers print its backtrace over a sanitizer's report. What it logs of a lost
+// peer is expected here and reported by whoever lost it.
 void set_process_options() {
   if (!user_set("LOG_LEVEL"))
     check(ucs_global_opts_set_value("LOG_LEVEL", "fatal"), "set UCX_LOG_LEVEL");

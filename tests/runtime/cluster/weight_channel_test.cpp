@@ -127,7 +127,8 @@ TEST_CASE("weight channel: a publisher that is gone is unreachable", "[runtime][
   options.chunk_deadline = std::chrono::milliseconds(500);
   WeightFetcher fetcher(options);
   Manifest manifest;
-  // In a process of its own, which has ended when the manifest is used: in shared memory its number is the only trace.
+  // In a process of its own, which has ended when the manifest is used: in shared memory its
+  // number is the only trace.
   const pid_t child = fork();
   if (child == 0) _exit(0);
   REQUIRE(child > 0);
