@@ -84,6 +84,7 @@ double raw(const char* transports, const Case& c) {
                                       std::to_string(std::max<uint64_t>(2, c.count / 10)),
                                       "-f"};
   if (cores) command.insert(command.end(), {"-c", std::to_string(kOwnCore)});
+  if (c.window > 0) command.insert(command.end(), {"-O", std::to_string(c.window)});
   // The server does not say when it listens.
   for (int attempt = 0; attempt < 100; ++attempt) {
     std::istringstream lines(Child(command, environment).rest());

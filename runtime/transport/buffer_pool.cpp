@@ -1,10 +1,10 @@
 #include "runtime/transport/buffer_pool.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <new>
-
-#include "runtime/base/assert.hpp"
+#include <utility>
 
 namespace thespis::transport {
 namespace {
@@ -12,8 +12,10 @@ namespace {
 // Below this malloc is as good as a pool.
 constexpr uint64_t kPooledBytesMin = uint64_t{64} << 10;
 
-uint64_t class_bytes(uint32_t size_class) {
-  return uint64_t{1} << size_class;
+// Four sizes an octave: frames of similar size share buffers, and at most a fifth is wasted.
+uint64_t buffer_bytes(uint64_t bytes) {
+  const uint64_t step = std::bit_floor(bytes) / 4;
+  return (bytes + step - 1) / step * step;
 }
 
 }  // namespace
@@ -23,41 +25,47 @@ void BufferPool::Free::operator()(capnp::word* words) const {
 }
 
 std::shared_ptr<capnp::word> BufferPool::take(uint64_t word_count) {
-  const uint64_t bytes = word_count * sizeof(capnp::word);
-  if (bytes < kPooledBytesMin) {
+  if (word_count * sizeof(capnp::word) < kPooledBytesMin) {
     auto words = std::make_shared_for_overwrite<uint64_t[]>(word_count);
     auto* first = reinterpret_cast<capnp::word*>(words.get());
     return {std::move(words), first};
   }
-  const auto size_class = static_cast<uint32_t>(std::bit_width(bytes - 1));
-  THESPIS_ASSERT(size_class < kClasses);
-  Buffer buffer;
+  const uint64_t bytes = buffer_bytes(word_count * sizeof(capnp::word));
+  std::unique_ptr<capnp::word, Free> words;
   {
     const std::lock_guard lock(mutex_);
-    if (!kept_[size_class].empty()) {
-      buffer = std::move(kept_[size_class].back());
-      kept_[size_class].pop_back();
-      kept_bytes_ -= class_bytes(size_class);
+    // The one returned last is the likeliest to be in a cache.
+    const auto found = std::find_if(kept_.rbegin(), kept_.rend(),
+                                    [&](const Buffer& kept) { return kept.bytes == bytes; });
+    if (found != kept_.rend()) {
+      words = std::move(found->words);
+      kept_bytes_ -= bytes;
+      kept_.erase(std::next(found).base());
     }
   }
-  if (!buffer) {
-    buffer.reset(static_cast<capnp::word*>(std::aligned_alloc(4096, class_bytes(size_class))));
-    if (!buffer) throw std::bad_alloc();
+  if (!words) {
+    words.reset(static_cast<capnp::word*>(std::aligned_alloc(4096, bytes)));
+    if (!words) throw std::bad_alloc();
   }
-  return {buffer.release(), [pool = weak_from_this(), size_class](capnp::word* words) {
+  return {words.release(), [pool = weak_from_this(), bytes](capnp::word* returned) {
             if (auto alive = pool.lock())
-              alive->give(words, size_class);
+              alive->give(returned, bytes);
             else
-              Free{}(words);
+              Free{}(returned);
           }};
 }
 
-void BufferPool::give(capnp::word* words, uint32_t size_class) {
-  Buffer buffer(words);
+void BufferPool::give(capnp::word* words, uint64_t bytes) {
+  std::unique_ptr<capnp::word, Free> owner(words);
+  std::deque<Buffer> dropped;  // Freed without the lock.
   const std::lock_guard lock(mutex_);
-  if (kept_bytes_ + class_bytes(size_class) > kept_bytes_max_) return;
-  kept_bytes_ += class_bytes(size_class);
-  kept_[size_class].push_back(std::move(buffer));
+  kept_bytes_ += bytes;
+  kept_.push_back({std::move(owner), bytes});
+  while (kept_bytes_ > kept_bytes_max_) {
+    kept_bytes_ -= kept_.front().bytes;
+    dropped.push_back(std::move(kept_.front()));
+    kept_.pop_front();
+  }
 }
 
 uint64_t BufferPool::kept_bytes() const {

@@ -4,17 +4,16 @@
 
 #include <capnp/common.h>
 
-#include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 namespace thespis::transport {
 
 class BufferPool : public std::enable_shared_from_this<BufferPool> {
  public:
-  /// Keeps at most `kept_bytes_max` of returned buffers.
+  /// Keeps at most `kept_bytes_max` of returned buffers, those used last.
   explicit BufferPool(uint64_t kept_bytes_max) : kept_bytes_max_(kept_bytes_max) {}
 
   /// Uninitialised words. The last owner gives them back, on any thread, also after the pool is
@@ -23,17 +22,19 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   uint64_t kept_bytes() const;
 
  private:
-  static constexpr uint32_t kClasses = 48;  // Sizes are powers of two.
-  void give(capnp::word* words, uint32_t size_class);
+  void give(capnp::word* words, uint64_t bytes);
 
   struct Free {
     void operator()(capnp::word* words) const;
   };
-  using Buffer = std::unique_ptr<capnp::word, Free>;
+  struct Buffer {
+    std::unique_ptr<capnp::word, Free> words;
+    uint64_t bytes = 0;
+  };
   const uint64_t kept_bytes_max_;
   mutable std::mutex mutex_;
   uint64_t kept_bytes_ = 0;
-  std::array<std::vector<Buffer>, kClasses> kept_;
+  std::deque<Buffer> kept_;  // The longest unused first.
 };
 
 }  // namespace thespis::transport
