@@ -40,7 +40,7 @@ struct ClusterOptions {
   std::chrono::milliseconds stall_after{30000};   ///< Heartbeats come, messages stay unreceived.
   std::chrono::milliseconds handshake_deadline{5000};
   /// Busy polling for the next message while they follow each other within this time and it helps.
-  std::chrono::microseconds spin{200};
+  std::chrono::microseconds spin{400};
 
   uint64_t queue_bytes = uint64_t{256} << 20;    ///< Unsent bytes to one peer.
   uint64_t frame_bytes_max = uint64_t{1} << 30;  ///< The largest message.
