@@ -150,6 +150,7 @@ inline void stopped_for_a_while(const std::string& self, cluster::Path path) {
 class Link {
  public:
   Link() {
+    shell("ip netns delete thespis-bench");  // Of a run that was killed.
     ready_ = shell("ip netns add thespis-bench") &&
              shell("ip link add thespis0 type veth peer name thespis1 netns thespis-bench") &&
              shell("ip addr add 10.213.77.1/30 dev thespis0") && shell("ip link set thespis0 up") &&
