@@ -219,13 +219,21 @@ void Training::add_workers() {
 
 void Training::run() {
   add_workers();
+  // The conductor ends every run, since its watch names what stands still, and the recorder says so;
+  // if one of these two dies, that is the end and its cause.
+  for (const auto& vital : {conductor_, recorder_}) (*waiter_)->monitor(vital);
   caf::anon_send(conductor_, start_atom::value);
   std::string error;
-  // The conductor ends every run: its watch names what stands still.
-  (*waiter_)->receive([&](const RunEnded& ended, const std::string& summary) {
-    error = ended.error;
-    summary_ = summary;
-  });
+  (*waiter_)->receive(
+      [&](const RunEnded& ended, const std::string& summary) {
+        error = ended.error;
+        summary_ = summary;
+      },
+      [&](const caf::down_msg& down) {
+        const char* who = down.source == conductor_ ? "conductor" : "recorder";
+        error = std::string(who) +
+                " ended: " + (down.reason ? system_->render(down.reason) : "it quit");
+      });
   if (!error.empty()) throw Error(error);
   write_results(summary_);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/base/failure.hpp"
 #include "actors/learner/advantage.hpp"
 
 namespace thespis {
@@ -29,6 +30,7 @@ ConductorActor::ConductorActor(caf::actor_config& config, ConductorOptions optio
       steps_done_(options_.steps_done),
       reference_version_(options_.reference_version) {
   set_down_handler([this](caf::down_msg& down) { on_down(down); });
+  set_exception_handler(error_of);  // A prompt that cannot be used, for example.
 }
 
 caf::behavior ConductorActor::make_behavior() {

@@ -5,7 +5,7 @@
 #include <sstream>
 #include <utility>
 
-#include "runtime/base/error.hpp"
+#include "actors/base/failure.hpp"
 
 namespace thespis {
 namespace {
@@ -36,17 +36,8 @@ RecorderActor::RecorderActor(caf::actor_config& config, RecorderOptions options)
       samples_(options_.files->open_to_append(options_.directory + "/samples.txt")),
       started_(options_.clock->now()),
       last_step_(started_) {
-  set_exception_handler([this](std::exception_ptr& e) -> caf::error {
-    std::string what = "the recorder failed";
-    try {
-      std::rethrow_exception(e);
-    } catch (const std::exception& error) {
-      what = error.what();
-    }
-    // A full disk ends the run: results that nobody can read are none.
-    send(options_.ended, RunEnded{what});
-    return caf::make_error(caf::sec::runtime_error, what);
-  });
+  // A full disk ends the run: results that nobody can read are none.
+  set_exception_handler(error_of);
 }
 
 caf::behavior RecorderActor::make_behavior() {

@@ -18,6 +18,15 @@ grep -q 'step-000006.*weights' "$work/resumed.log" || fail "the altered checkpoi
 grep -q 'resuming at step 4' "$work/resumed.log" || fail "not resumed from the one before"
 [[ $(result run weights_sha256) == "$want" ]] || fail "other weights after the detour"
 
+# No room for what people read ends the run too, by name and at once.
+mkdir "$work/mute"
+ln -s /dev/full "$work/mute/samples.txt"
+status=0
+small mute >"$work/mute.log" 2>&1 || status=$?
+((status == 1)) || fail "a full samples.txt ended the run with code $status"
+tail -n 1 "$work/mute.log" | grep -q 'recorder ended.*No space' ||
+  fail "unclear: $(tail -n 1 "$work/mute.log")"
+
 mkdir "$work/disk"
 if ! mount -t tmpfs -o size=26m tmpfs "$work/disk" 2>/dev/null; then
   printf 'altered checkpoint: passed; full disk: skipped, no right to mount a small one\n'
