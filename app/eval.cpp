@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "actors/evaluator/evaluator_actor.hpp"
 #include "actors/pool/pool_actor.hpp"
@@ -21,8 +20,7 @@ int run_eval(const EvalArguments& arguments) {
   const RunInputs inputs = load_inputs(loaded.recipe);
   const config::Recipe& recipe = inputs.recipe;
   const env::RealClock clock;
-  gpu::ThreadPool threads(recipe.engine.threads != 0 ? recipe.engine.threads
-                                                     : std::thread::hardware_concurrency());
+  gpu::ThreadPool threads(thread_count(recipe.engine.threads));
   cluster::ActorConfig actor_config;
   caf::actor_system system(actor_config);
   Workers workers(system, recipe, threads, nullptr);
@@ -38,7 +36,7 @@ int run_eval(const EvalArguments& arguments) {
                        static_cast<float>(recipe.eval.temperature)});
   EvalReport report;
   std::string error;
-  self->request(evaluator, caf::infinite, evaluate_atom::value, PolicyUpdate{inputs.policy, false},
+  self->request(evaluator, caf::infinite, evaluate_atom::value, PolicyUpdate{inputs.policy},
                 recipe.eval.samples)
       .receive([&](const EvalReport& r) { report = r; },
                [&](const caf::error& e) { error = system.render(e); });

@@ -15,12 +15,9 @@ using namespace thespis;
 
 /// Options that stand for a recipe key, in the words of the command line.
 void add_shorthand(CLI::App* verb, std::vector<std::string>& overrides, const std::string& flag,
-                   const std::string& key, const std::string& help, bool quoted) {
+                   const std::string& key, const std::string& help) {
   verb->add_option_function<std::string>(
-      flag,
-      [&overrides, key, quoted](const std::string& value) {
-        overrides.push_back(key + "=" + (quoted ? '"' + value + '"' : value));
-      },
+      flag, [&overrides, key](const std::string& value) { overrides.push_back(key + "=" + value); },
       help);
 }
 
@@ -46,10 +43,10 @@ int main(int argc, char** argv) {
   verb->add_option("--out", train.out, "The run's directory (runs/NAME if not given)");
   verb->add_flag("--resume", train.resume, "Go on from the newest usable checkpoint");
   add_shorthand(verb, train.overrides, "--processes", "cluster.processes",
-                "Processes on this host: 1, or a conductor with learner and N - 1 nodes", false);
-  add_shorthand(verb, train.overrides, "--listen", "cluster.listen", "HOST:PORT for nodes", true);
+                "Processes on this host: 1, or a conductor with learner and N - 1 nodes");
+  add_shorthand(verb, train.overrides, "--listen", "cluster.listen", "HOST:PORT for nodes");
   add_shorthand(verb, train.overrides, "--secret-file", "cluster.secret_file",
-                "The nodes' shared secret; nodes may join only with it", true);
+                "The nodes' shared secret; nodes may join only with it");
   verb->callback([&] { run = [&] { return app::run_train(train); }; });
 
   app::NodeArguments node;

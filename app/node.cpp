@@ -87,8 +87,7 @@ int run_node(const NodeArguments& arguments) {
   const model::ModelConfig model =
       model::config_from_json(view->getModelConfig().cStr(), "the run's model");
 
-  gpu::ThreadPool threads(arguments.threads != 0 ? arguments.threads
-                                                 : std::thread::hardware_concurrency());
+  gpu::ThreadPool threads(thread_count(arguments.threads));
   env::ComputeThread fetch_compute("weights");
   cluster::WeightFetcher::Options fetch;
   fetch.run_id = view->getRunId();

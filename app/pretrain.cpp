@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstdio>
 #include <numbers>
-#include <thread>
 
 #include "app/verbs.hpp"
+#include "app/workers.hpp"
 #include "model/hf_directory.hpp"
 #include "model/tokenizer.hpp"
 #include "model/trainer.hpp"
@@ -63,8 +63,7 @@ int run_pretrain(const PretrainArguments& arguments) {
        c.thought_tokens_max},
       recipe.seed);
 
-  const unsigned cores = std::thread::hardware_concurrency();
-  gpu::ThreadPool threads(recipe.engine.threads != 0 ? recipe.engine.threads : cores);
+  gpu::ThreadPool threads(thread_count(recipe.engine.threads));
   auto weights = std::make_shared<const model::Weights>(
       model::init_weights(model_config(p.model, tokenizer), recipe.seed));
   std::printf("pretraining %lu parameters on %lu tokens, %u threads, into %s\n",

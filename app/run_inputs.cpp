@@ -70,7 +70,7 @@ EpisodeContext episode_context(const RunInputs& inputs, const env::Clock& clock)
   const double attempts = 1 + recipe.rewards.retries;
   const double seconds =
       2 * attempts * (rollout.deadline_s + recipe.rewards.deadline_s + recipe.reference.deadline_s);
-  context.deadline = std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
+  context.deadline = env::milliseconds(seconds);
   return context;
 }
 

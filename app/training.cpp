@@ -18,10 +18,6 @@
 namespace thespis::app {
 namespace {
 
-std::chrono::milliseconds milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
-}
-
 uint64_t new_run_id() {
   uint64_t id = 0;
   env::fill_secret(reinterpret_cast<uint8_t*>(&id), sizeof id);
@@ -45,8 +41,7 @@ Training::Training(RunInputs inputs, TrainingOptions options, telemetry::Progres
       run_id_(new_run_id()),
       store_(std::make_shared<store::CheckpointStore>(files_, options_.directory + "/checkpoints",
                                                       inputs_.recipe.checkpoint.keep)),
-      threads_(inputs_.recipe.engine.threads != 0 ? inputs_.recipe.engine.threads
-                                                  : std::thread::hardware_concurrency()),
+      threads_(thread_count(inputs_.recipe.engine.threads)),
       registry_(wire::Registry::all()),
       system_(std::make_unique<caf::actor_system>(actor_config_)),
       learner_compute_(std::make_unique<env::ComputeThread>("learner")),
@@ -114,8 +109,8 @@ void Training::spawn_pools() {
   const auto options = [&](const char* role, double deadline_s) {
     return PoolOptions{role,
                        {recipe.rollout.queue_bytes, 1 + recipe.rewards.retries},
-                       milliseconds(deadline_s),
-                       milliseconds(recipe.cluster.join_deadline_s)};
+                       env::milliseconds(deadline_s),
+                       env::milliseconds(recipe.cluster.join_deadline_s)};
   };
   samplers_ = system_->spawn<SamplerPool>(options("sampler", recipe.rollout.deadline_s));
   rewards_ = system_->spawn<RewardPool>(options("reward", recipe.rewards.deadline_s));
@@ -132,8 +127,8 @@ void Training::spawn_cluster() {
   options.listen = section.listen;
   options.secret = options_.secret;
   options.name = "conductor";
-  options.heartbeat_interval = milliseconds(section.heartbeat_interval_s);
-  options.suspect_after = milliseconds(section.heartbeat_deadline_s);
+  options.heartbeat_interval = env::milliseconds(section.heartbeat_interval_s);
+  options.suspect_after = env::milliseconds(section.heartbeat_deadline_s);
   cluster_ = std::make_unique<cluster::Cluster>(*system_, registry_, options);
   front_ = system_->spawn<FrontDeskActor>(FrontDeskOptions{
       run_id_, config::to_toml(inputs_.recipe), model::config_to_json(inputs_.policy->config()),
@@ -219,7 +214,8 @@ void Training::add_workers() {
 
 void Training::run() {
   add_workers();
-  // The conductor ends every run, since its watch names what stands still, and the recorder says so;
+  // The conductor ends every run, since its watch names what stands still, and the recorder says
+  // so;
   // if one of these two dies, that is the end and its cause.
   for (const auto& vital : {conductor_, recorder_}) (*waiter_)->monitor(vital);
   caf::anon_send(conductor_, start_atom::value);

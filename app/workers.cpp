@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include "actors/reference/reference_actor.hpp"
@@ -56,6 +57,10 @@ std::string Roles::text() const {
   add("reward", rewards);
   add("reference", references);
   return text;
+}
+
+unsigned thread_count(uint32_t asked) {
+  return asked != 0 ? asked : std::thread::hardware_concurrency();
 }
 
 Workers::Workers(caf::actor_system& system, const config::Recipe& recipe, gpu::ThreadPool& threads,

@@ -28,6 +28,9 @@ struct Worker {
   uint32_t capacity;  ///< Jobs that it takes at a time.
 };
 
+/// What `engine.threads` or --threads asks for; 0: all cores.
+unsigned thread_count(uint32_t asked);
+
 class Workers {
  public:
   /// `receiver` only where weights come from another process. All borrowed things outlive this.

@@ -36,8 +36,3 @@ struct WeightAck {
   detail @2 :Text;
   enum Outcome { installed @0; superseded @1; corrupt @2; unreachable @3; }
 }
-
-struct WeightRequest {
-  # From a worker that joined late or lost its weights: send the newest manifest again.
-  reference @0 :Bool;
-}

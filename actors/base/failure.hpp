@@ -1,6 +1,6 @@
 #pragma once
-// What an actor's unexpected exception becomes: an error that still says what went wrong, for whoever
-// monitors the actor. CAF's own default keeps only the fact.
+// What an actor's unexpected exception becomes: an error that still says what went wrong, for
+// whoever monitors the actor. CAF's own default keeps only the fact.
 
 #include <caf/all.hpp>
 #include <exception>

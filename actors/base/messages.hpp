@@ -21,7 +21,6 @@ namespace thespis {
 /// New weights for a worker of the learner's own process: shared, never copied.
 struct PolicyUpdate {
   std::shared_ptr<const model::Policy> policy;
-  bool reference = false;  ///< These are the frozen policy's.
 };
 
 /// The groups of one step, oldest first. Empty: the data has ended, there is no further step.
@@ -46,7 +45,7 @@ struct Stepped {
 };
 
 struct PoolStats {
-  uint64_t waiting = 0, waiting_bytes = 0, running = 0, workers = 0, credit = 0;
+  uint64_t waiting = 0, waiting_bytes = 0, running = 0, workers = 0;
 };
 
 /// Held-out accuracy of one policy version.
@@ -91,7 +90,5 @@ using saved_atom = caf::atom_constant<caf::atom("saved")>;
 using failed_atom = caf::atom_constant<caf::atom("failed")>;
 using evaluate_atom = caf::atom_constant<caf::atom("evaluate")>;
 using journal_atom = caf::atom_constant<caf::atom("journal")>;
-using drain_atom = caf::atom_constant<caf::atom("drain")>;
-using reset_atom = caf::atom_constant<caf::atom("reset")>;
 
 }  // namespace thespis

@@ -59,9 +59,23 @@ WeightReceiver::Fetched WeightReceiver::fetch_now(
   if (fetched.weights.size() != weights->arena.size())
     return {nullptr, ack_of(version, Outcome::CORRUPT, "the size is not that of this model")};
   std::copy(fetched.weights.begin(), fetched.weights.end(), weights->arena.data());
-  auto policy = std::make_shared<const model::Policy>(std::move(weights), version);
+  const auto previous = newest.lock();  // Its plan serves every version of the model.
+  auto policy = previous
+                    ? std::make_shared<const model::Policy>(*previous, std::move(weights), version)
+                    : std::make_shared<const model::Policy>(std::move(weights), version);
   newest = policy;
   return {policy, ack_of(version, Outcome::INSTALLED, "")};
+}
+
+caf::result<wire::Message<wire::WeightAck>> fetch_weights(
+    caf::event_based_actor& self, WeightReceiver& receiver,
+    wire::Message<wire::WeightManifest> manifest) {
+  auto promise = self.make_response_promise();
+  const caf::actor worker = &self;
+  receiver.fetch(std::move(manifest), [worker, promise](const WeightReceiver::Fetched& fetched) {
+    caf::anon_send(worker, WeightArrival{fetched.policy, fetched.ack, promise});
+  });
+  return promise;
 }
 
 }  // namespace thespis

@@ -5,7 +5,6 @@
 #include <caf/all.hpp>
 #include <functional>
 #include <memory>
-#include <mutex>
 
 #include "model/policy.hpp"
 #include "runtime/cluster/weight_channel.hpp"
@@ -42,6 +41,11 @@ class WeightReceiver {
   // The newest of either kind: weak, so that nothing is kept that no worker uses.
   std::weak_ptr<const model::Policy> newest_policy_, newest_reference_;
 };
+
+/// A worker's answer to a manifest: fetches, sends `self` a WeightArrival, which keeps the promise.
+caf::result<wire::Message<wire::WeightAck>> fetch_weights(
+    caf::event_based_actor& self, WeightReceiver& receiver,
+    wire::Message<wire::WeightManifest> manifest);
 
 }  // namespace thespis
 

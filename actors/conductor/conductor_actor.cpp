@@ -176,8 +176,7 @@ void ConductorActor::on_stepped(Stepped& stepped) {
 void ConductorActor::evaluate(std::shared_ptr<const model::Policy> policy, uint32_t samples) {
   if (options_.recipe.eval.prompts == 0 || samples == 0) return;
   ++evaluations_open_;
-  request(options_.evaluator, caf::infinite, evaluate_atom::value, PolicyUpdate{policy, false},
-          samples)
+  request(options_.evaluator, caf::infinite, evaluate_atom::value, PolicyUpdate{policy}, samples)
       .then(
           [this](EvalReport& report) {
             --evaluations_open_;

@@ -28,7 +28,6 @@ struct ConductorOptions {
   config::Recipe recipe;
   std::shared_ptr<const EpisodeContext> episodes;
   std::function<PromptText(uint64_t index)> prompt_at;  ///< Pure: the same index, the same prompt.
-  uint64_t prompt_count = UINT64_MAX;
   caf::actor learner, checkpointer, evaluator, recorder;
   std::shared_ptr<Ledger> ledger;  ///< Fresh, or restored from a checkpoint.
   uint64_t steps_done = 0;         ///< > 0: the run is resumed.

@@ -24,24 +24,10 @@ caf::behavior EpisodeActor::make_behavior() {
   };
 }
 
-void EpisodeActor::set_job(wire::JobId::Builder job, uint32_t sample) const {
-  job.setGroup(episode_.identity().group);
-  job.setSample(sample);
-}
-
 void EpisodeActor::generate(uint32_t sample) {
   const auto& id = episode_.identity();
-  auto job = wire::Message<wire::Generate>::build([&](wire::Generate::Builder g) {
-    set_job(g.initJob(), sample);
-    wire::fill_list(g.initPrompt(static_cast<unsigned>(id.prompt.size())), id.prompt);
-    wire::fill_list(g.initStopTokens(static_cast<unsigned>(context_->stop_tokens.size())),
-                    context_->stop_tokens);
-    g.setMaxTokens(context_->max_tokens);
-    g.setTemperature(context_->temperature);
-    g.setRandomSeed(context_->seed);
-    g.setRandomStream(id.group);
-    g.setMinVersion(id.admitted_version);
-  });
+  auto job =
+      generate_job(*context_, key(sample), id.prompt, context_->temperature, id.admitted_version);
   request(context_->samplers, caf::infinite, std::move(job))
       .then([this,
              sample](const wire::Message<wire::Rollout>& rollout) { on_rollout(sample, rollout); },
@@ -61,13 +47,7 @@ void EpisodeActor::on_rollout(uint32_t sample, const wire::Message<wire::Rollout
 
 void EpisodeActor::judge(uint32_t sample, const wire::Message<wire::Rollout>& rollout,
                          const std::string& text) {
-  auto job = wire::Message<wire::Judge>::build([&](wire::Judge::Builder j) {
-    set_job(j.initJob(), sample);
-    j.setKind(context_->kind);
-    j.setTask(episode_.identity().task);
-    j.setCompletion(text);
-    j.setFinish(rollout.read()->getFinish());
-  });
+  auto job = judge_job(*context_, episode_.identity().task, *rollout.read(), text);
   request(context_->rewards, caf::infinite, std::move(job))
       .then(
           [this, sample](const wire::Message<wire::Verdict>& verdict) {
@@ -83,7 +63,7 @@ void EpisodeActor::judge(uint32_t sample, const wire::Message<wire::Rollout>& ro
 void EpisodeActor::score(uint32_t sample, const wire::Message<wire::Rollout>& rollout) {
   const auto& id = episode_.identity();
   auto job = wire::Message<wire::Score>::build([&](wire::Score::Builder s) {
-    set_job(s.initJob(), sample);
+    set_key(s.initJob(), key(sample));
     wire::fill_list(s.initPrompt(static_cast<unsigned>(id.prompt.size())), id.prompt);
     s.setCompletion(rollout.read()->getTokens());
     s.setTemperature(context_->temperature);
@@ -106,8 +86,7 @@ void EpisodeActor::commit_if_complete() {
 
 void EpisodeActor::drop(const std::string& why) {
   for (uint32_t sample = 0; sample < context_->group_size; ++sample) {
-    const auto cancel = wire::Message<wire::Cancel>::build(
-        [&](wire::Cancel::Builder c) { set_job(c.initJob(), sample); });
+    const auto cancel = cancel_of(key(sample));
     send(context_->samplers, cancel);
     send(context_->rewards, cancel);
     if (context_->references) send(context_->references, cancel);

@@ -6,25 +6,10 @@
 
 #include <memory>
 
-#include "actors/base/messages.hpp"
 #include "actors/episode/episode.hpp"
-#include "model/tokenizer.hpp"
+#include "actors/episode/jobs.hpp"
 
 namespace thespis {
-
-/// What all episodes of a run have in common.
-struct EpisodeContext {
-  caf::actor samplers, rewards, references;  ///< Pools; no references: the run has no KL term.
-  std::shared_ptr<const model::Tokenizer> tokenizer;
-  const env::Clock* clock = nullptr;
-  uint32_t group_size = 0;
-  uint32_t max_tokens = 0;
-  float temperature = 1;
-  uint64_t seed = 0;
-  std::vector<int32_t> stop_tokens;
-  std::string kind;                             ///< Which verifier judges.
-  std::chrono::milliseconds deadline{600'000};  ///< From admission to commit.
-};
 
 class EpisodeActor : public caf::event_based_actor {
  public:
@@ -42,7 +27,7 @@ class EpisodeActor : public caf::event_based_actor {
   void score(uint32_t sample, const wire::Message<wire::Rollout>& rollout);
   void commit_if_complete();
   void drop(const std::string& why);
-  void set_job(wire::JobId::Builder job, uint32_t sample) const;
+  JobKey key(uint32_t sample) const { return {episode_.identity().group, sample}; }
 
   std::shared_ptr<const EpisodeContext> context_;
   caf::actor conductor_;

@@ -33,26 +33,15 @@ void EvaluatorActor::begin() {
   tokens_ = well_formed_ = 0;
   missing_ = options_.prompts.size() * order.samples;
   judged_.assign(options_.prompts.size(), std::vector<JudgedSample>(order.samples));
-  send(options_.sampler, PolicyUpdate{order.policy, false});
+  send(options_.sampler, PolicyUpdate{order.policy});
   for (uint32_t prompt = 0; prompt < options_.prompts.size(); ++prompt)
     for (uint32_t sample = 0; sample < order.samples; ++sample) generate(prompt, sample);
 }
 
 void EvaluatorActor::generate(uint32_t prompt, uint32_t sample) {
-  const EpisodeContext& context = *options_.episodes;
-  const auto& tokens = options_.prompts[prompt].tokens;
-  auto job = wire::Message<wire::Generate>::build([&](wire::Generate::Builder g) {
-    g.initJob().setGroup(kEvaluationStream | prompt);
-    g.getJob().setSample(sample);
-    wire::fill_list(g.initPrompt(static_cast<unsigned>(tokens.size())), tokens);
-    wire::fill_list(g.initStopTokens(static_cast<unsigned>(context.stop_tokens.size())),
-                    context.stop_tokens);
-    g.setMaxTokens(context.max_tokens);
-    g.setTemperature(options_.temperature);
-    g.setRandomSeed(context.seed);
-    g.setRandomStream(kEvaluationStream | prompt);
-    g.setMinVersion(orders_.front().policy->version());
-  });
+  auto job = generate_job(*options_.episodes, {kEvaluationStream | prompt, sample},
+                          options_.prompts[prompt].tokens, options_.temperature,
+                          orders_.front().policy->version());
   request(options_.sampler, caf::infinite, std::move(job))
       .then(
           [this, prompt, sample, round = round_](const wire::Message<wire::Rollout>& rollout) {
@@ -68,13 +57,8 @@ void EvaluatorActor::judge(uint32_t prompt, uint32_t sample,
   const auto view = rollout.read();
   const auto tokens = wire::to_vector<int32_t>(view->getTokens());
   tokens_ += tokens.size();
-  auto job = wire::Message<wire::Judge>::build([&](wire::Judge::Builder j) {
-    j.setJob(view->getJob());
-    j.setKind(options_.episodes->kind);
-    j.setTask(options_.prompts[prompt].task);
-    j.setCompletion(options_.episodes->tokenizer->decode(tokens, model::SpecialTokens::kSkip));
-    j.setFinish(view->getFinish());
-  });
+  auto job = judge_job(*options_.episodes, options_.prompts[prompt].task, *view,
+                       options_.episodes->tokenizer->decode(tokens, model::SpecialTokens::kSkip));
   request(options_.rewards, caf::infinite, std::move(job))
       .then(
           [this, prompt, sample, round = round_](const wire::Message<wire::Verdict>& verdict) {

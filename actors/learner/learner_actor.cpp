@@ -35,6 +35,11 @@ std::string starved_by(const Batch& batch, const StepReport& report) {
   return reward >= reference ? "reward" : "reference";
 }
 
+wire::Message<wire::WeightManifest> publish(cluster::WeightPublisher& publisher,
+                                            const model::Policy& policy, bool reference) {
+  return publisher.publish(policy.version(), policy.weights().arena.span(), reference);
+}
+
 }  // namespace
 
 LearnerActor::LearnerActor(caf::actor_config& config, LearnerOptions options)
@@ -64,10 +69,8 @@ void LearnerActor::subscribe(Subscriber newcomer) {
   monitor(newcomer.handle);
   subscribers_.push_back(newcomer);
   if (newcomer.remote && !published_) {
-    policy_manifest_ =
-        options_.publisher->publish(policy_->version(), policy_->weights().arena.span());
-    reference_manifest_ = options_.publisher->publish(
-        reference_->version(), reference_->weights().arena.span(), /*reference=*/true);
+    policy_manifest_ = publish(*options_.publisher, *policy_, /*reference=*/false);
+    reference_manifest_ = publish(*options_.publisher, *reference_, /*reference=*/true);
     published_ = true;
   }
   tell(newcomer);
@@ -75,7 +78,7 @@ void LearnerActor::subscribe(Subscriber newcomer) {
 
 void LearnerActor::tell(const Subscriber& s) {
   if (!s.remote) {
-    send(s.handle, PolicyUpdate{s.reference ? reference_ : policy_, s.reference});
+    send(s.handle, PolicyUpdate{s.reference ? reference_ : policy_});
     return;
   }
   const uint64_t version = (s.reference ? reference_ : policy_)->version();
@@ -116,7 +119,7 @@ void LearnerActor::compute(Batch batch) {
   const double waited = env::seconds(started - asked_at_);
   const caf::actor self = this;
   options_.compute->post([self, batch = std::move(batch), started, waited, options = options_,
-                          publish = published_] {
+                          announce = published_] {
     auto learned = std::make_shared<LearnedStep>();
     try {
       learner::Learner& learner = *options.learner;
@@ -129,13 +132,10 @@ void LearnerActor::compute(Batch batch) {
       const bool due = options.checkpoint_every != 0 && report.step % options.checkpoint_every == 0;
       if (due || report.step == options.steps)
         learned->stepped.snapshot = std::make_shared<const LearnerSnapshot>(learner.snapshot());
-      if (publish) {
-        const auto& policy = *learned->stepped.policy;
-        learned->policy_manifest =
-            options.publisher->publish(policy.version(), policy.weights().arena.span());
+      if (announce) {
+        learned->policy_manifest = publish(*options.publisher, *learner.policy(), false);
         if (learned->reference_was_reset)
-          learned->reference_manifest = options.publisher->publish(
-              policy.version(), policy.weights().arena.span(), /*reference=*/true);
+          learned->reference_manifest = publish(*options.publisher, *learned->reference, true);
       }
       report.wait_seconds = waited;
       report.busy_seconds = env::seconds(options.clock->now() - started);
@@ -158,11 +158,9 @@ void LearnerActor::on_step(LearnedStep& learned) {
     if (learned.reference_was_reset) reference_manifest_ = learned.reference_manifest;
   } else if (published_) {
     // The first remote worker came while this step was computed.
-    policy_manifest_ =
-        options_.publisher->publish(policy_->version(), policy_->weights().arena.span());
+    policy_manifest_ = publish(*options_.publisher, *policy_, /*reference=*/false);
     if (learned.reference_was_reset)
-      reference_manifest_ = options_.publisher->publish(
-          reference_->version(), reference_->weights().arena.span(), /*reference=*/true);
+      reference_manifest_ = publish(*options_.publisher, *reference_, /*reference=*/true);
   }
   for (const Subscriber& s : subscribers_)
     if (!s.reference || learned.reference_was_reset) tell(s);

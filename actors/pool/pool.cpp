@@ -90,12 +90,6 @@ Pool::Ended Pool::failed(Ticket ticket, uint32_t attempt) {
   return retry_or_end(ticket, it->second);
 }
 
-uint32_t Pool::credit_total() const {
-  uint32_t total = 0;
-  for (const auto& [id, worker] : workers_) total += worker.credit;
-  return total;
-}
-
 std::optional<Pool::WorkerId> Pool::worker_of(Ticket ticket) const {
   const auto it = jobs_.find(ticket);
   return it == jobs_.end() ? std::nullopt : it->second.worker;

@@ -60,7 +60,6 @@ class Pool {
   uint64_t waiting_bytes() const { return waiting_bytes_; }
   size_t running_count() const { return running_count_; }
   size_t worker_count() const { return workers_.size(); }
-  uint32_t credit_total() const;
   /// Which worker holds the job now.
   std::optional<WorkerId> worker_of(Ticket ticket) const;
 

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "actors/base/job_key.hpp"
 #include "actors/base/messages.hpp"
 #include "actors/pool/pool.hpp"
 
@@ -50,7 +51,7 @@ class PoolActor : public caf::event_based_actor {
         [this](const wire::Message<wire::Cancel>& cancel) { cancel_job(cancel); },
         [this](stats_atom) {
           return PoolStats{pool_.waiting_count(), pool_.waiting_bytes(), pool_.running_count(),
-                           pool_.worker_count(), pool_.credit_total()};
+                           pool_.worker_count()};
         },
         [this](tick_atom, uint64_t round) { on_alone(round); },
     };
@@ -109,7 +110,7 @@ class PoolActor : public caf::event_based_actor {
     const auto ended = pool_.failed(a.ticket, a.attempt);
     if (ended == Pool::Ended::kStale) return;
     // It may still be at it (a timeout): its answer would be ignored, so spare it the work.
-    if (worker != workers_.end()) send(worker->second, cancel_of(it->second.message));
+    if (worker != workers_.end()) send(worker->second, cancel_of(key_of(it->second.message)));
     it->second.last_error = why;
     if (ended == Pool::Ended::kExhausted) give_up(a.ticket);
     dispatch();
@@ -159,19 +160,6 @@ class PoolActor : public caf::event_based_actor {
                                        std::to_string(options_.worker_deadline.count()) + " ms"));
       jobs_.erase(it);
     }
-  }
-
-  template <class T>
-  static std::pair<uint64_t, uint32_t> key_of(const wire::Message<T>& message) {
-    const auto view = message.read();
-    return {view->getJob().getGroup(), view->getJob().getSample()};
-  }
-  static wire::Message<wire::Cancel> cancel_of(const wire::Message<Job>& message) {
-    const auto [group, sample] = key_of(message);
-    return wire::Message<wire::Cancel>::build([&](auto cancel) {
-      cancel.initJob().setGroup(group);
-      cancel.getJob().setSample(sample);
-    });
   }
 
   PoolOptions options_;

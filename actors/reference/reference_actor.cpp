@@ -52,21 +52,15 @@ caf::behavior ReferenceActor::make_behavior() {
         return promise;
       },
       [this](PolicyUpdate& update) { install(std::move(update.policy)); },
-      [this](wire::Message<wire::WeightManifest>& manifest) { return fetch(std::move(manifest)); },
+      [this](wire::Message<wire::WeightManifest>& manifest) {
+        return fetch_weights(*this, *options_.receiver, std::move(manifest));
+      },
       [this](WeightArrival& arrival) {
         if (arrival.policy) install(std::move(arrival.policy));
         arrival.promise.deliver(std::move(arrival.ack));
       },
       [this](const wire::Message<wire::Cancel>& cancel) {
-        const auto view = cancel.read();
-        std::erase_if(waiting_, [&](Waiting& w) {
-          const auto job = w.job.read();
-          if (job->getJob().getGroup() != view->getJob().getGroup() ||
-              job->getJob().getSample() != view->getJob().getSample())
-            return false;
-          w.promise.deliver(caf::make_error(caf::sec::runtime_error, "cancelled"));
-          return true;
-        });
+        cancel_waiting(waiting_, key_of(cancel));
       },
       [this](step_atom, PassDone& finish) {
         busy_ = false;
@@ -81,17 +75,6 @@ void ReferenceActor::install(std::shared_ptr<const model::Policy> policy) {
   policies_[version] = std::move(policy);
   while (policies_.size() > kVersionsKept) policies_.erase(policies_.begin());
   advance();
-}
-
-caf::result<wire::Message<wire::WeightAck>> ReferenceActor::fetch(
-    wire::Message<wire::WeightManifest> manifest) {
-  auto promise = make_response_promise();
-  const caf::actor self = this;
-  options_.receiver->fetch(
-      std::move(manifest), [self, promise](const WeightReceiver::Fetched& fetched) {
-        caf::anon_send(self, WeightArrival{fetched.policy, fetched.ack, promise});
-      });
-  return promise;
 }
 
 void ReferenceActor::advance() {

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "actors/base/messages.hpp"
+#include "actors/base/waiting_jobs.hpp"
 #include "actors/base/weight_receiver.hpp"
 #include "model/scorer.hpp"
 #include "runtime/env/compute.hpp"
@@ -31,13 +32,9 @@ class ReferenceActor : public caf::event_based_actor {
 
  private:
   static constexpr size_t kVersionsKept = 2;  // The frozen policy and the one it replaces.
-  struct Waiting {
-    wire::Message<wire::Score> job;
-    caf::response_promise promise;
-  };
+  using Waiting = WaitingJob<wire::Score>;
   struct Pass;
   void install(std::shared_ptr<const model::Policy> policy);
-  caf::result<wire::Message<wire::WeightAck>> fetch(wire::Message<wire::WeightManifest> manifest);
   void advance();
 
   ReferenceOptions options_;

@@ -28,13 +28,11 @@ model::SequenceRequest request_of(const wire::Generate::Reader& job, uint64_t id
   return r;
 }
 
-wire::Message<wire::Rollout> rollout_of(const model::FinishedSequence& f, uint64_t group,
-                                        uint32_t sample) {
+wire::Message<wire::Rollout> rollout_of(const model::FinishedSequence& f, const JobKey& key) {
   const auto count = static_cast<unsigned>(f.tokens.size());
   return wire::Message<wire::Rollout>::build(
       [&](wire::Rollout::Builder r) {
-        r.initJob().setGroup(group);
-        r.getJob().setSample(sample);
+        set_key(r.initJob(), key);
         wire::fill_list(r.initTokens(count), f.tokens);
         wire::fill_list(r.initLogprobs(count), f.logprobs);
         wire::fill_list(r.initVersions(count), f.versions);
@@ -65,7 +63,9 @@ caf::behavior SamplerActor::make_behavior() {
         return promise;
       },
       [this](PolicyUpdate& update) { install(std::move(update.policy)); },
-      [this](wire::Message<wire::WeightManifest>& manifest) { return fetch(std::move(manifest)); },
+      [this](wire::Message<wire::WeightManifest>& manifest) {
+        return fetch_weights(*this, *options_.receiver, std::move(manifest));
+      },
       [this](WeightArrival& arrival) {
         if (arrival.policy) install(std::move(arrival.policy));
         arrival.promise.deliver(std::move(arrival.ack));
@@ -90,29 +90,11 @@ void SamplerActor::install(std::shared_ptr<const model::Policy> policy) {
   advance();
 }
 
-caf::result<wire::Message<wire::WeightAck>> SamplerActor::fetch(
-    wire::Message<wire::WeightManifest> manifest) {
-  auto promise = make_response_promise();
-  const caf::actor self = this;
-  options_.receiver->fetch(
-      std::move(manifest), [self, promise](const WeightReceiver::Fetched& fetched) {
-        caf::anon_send(self, WeightArrival{fetched.policy, fetched.ack, promise});
-      });
-  return promise;
-}
-
 void SamplerActor::cancel(const wire::Message<wire::Cancel>& message) {
-  const auto view = message.read();
-  const uint64_t group = view->getJob().getGroup();
-  const uint32_t sample = view->getJob().getSample();
-  std::erase_if(waiting_, [&](Waiting& w) {
-    const auto job = w.job.read();
-    if (job->getJob().getGroup() != group || job->getJob().getSample() != sample) return false;
-    w.promise.deliver(caf::make_error(caf::sec::runtime_error, "cancelled"));
-    return true;
-  });
+  const JobKey key = key_of(message);
+  cancel_waiting(waiting_, key);
   for (const auto& [id, active] : active_)
-    if (active.group == group && active.sample == sample) cancelled_.push_back(id);
+    if (active.key == key) cancelled_.push_back(id);
   interrupt_->store(true, std::memory_order_relaxed);
 }
 
@@ -127,7 +109,7 @@ void SamplerActor::start_waiting() {
     const uint64_t id = next_id_++;
     try {
       generator_->add(request_of(*job, id));
-      active_.emplace(id, Active{job->getJob().getGroup(), job->getJob().getSample(), it->promise});
+      active_.emplace(id, Active{key_of(it->job), it->promise});
     } catch (const InputError& error) {
       it->promise.deliver(caf::make_error(caf::sec::invalid_argument, error.what()));
     }
@@ -171,7 +153,7 @@ void SamplerActor::deliver(std::vector<model::FinishedSequence>& finished) {
   for (const model::FinishedSequence& f : finished) {
     const auto it = active_.find(f.id);
     if (it == active_.end()) continue;
-    it->second.promise.deliver(rollout_of(f, it->second.group, it->second.sample));
+    it->second.promise.deliver(rollout_of(f, it->second.key));
     active_.erase(it);
   }
 }

@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "actors/base/messages.hpp"
+#include "actors/base/waiting_jobs.hpp"
 #include "actors/base/weight_receiver.hpp"
 #include "model/generator.hpp"
 #include "runtime/env/compute.hpp"
@@ -37,18 +38,11 @@ class SamplerActor : public caf::event_based_actor {
   caf::behavior make_behavior() override;
 
  private:
-  using Promise = caf::response_promise;
-  struct Waiting {
-    wire::Message<wire::Generate> job;
-    Promise promise;
-  };
   struct Active {
-    uint64_t group;
-    uint32_t sample;
-    Promise promise;
+    JobKey key;
+    caf::response_promise promise;
   };
   void install(std::shared_ptr<const model::Policy> policy);
-  caf::result<wire::Message<wire::WeightAck>> fetch(wire::Message<wire::WeightManifest> manifest);
   void cancel(const wire::Message<wire::Cancel>& message);
   void start_waiting();
   void advance();
@@ -57,7 +51,7 @@ class SamplerActor : public caf::event_based_actor {
   SamplerOptions options_;
   std::unique_ptr<model::Generator> generator_;  // None before the first weights.
   std::shared_ptr<const model::Policy> installed_, pending_;
-  std::deque<Waiting> waiting_;
+  std::deque<WaitingJob<wire::Generate>> waiting_;
   std::unordered_map<uint64_t, Active> active_;  // By the generator's sequence id.
   std::vector<uint64_t> cancelled_;              // To be told to the generator at the next turn.
   uint64_t next_id_ = 1;

@@ -24,6 +24,11 @@ class RealClock final : public Clock {
   double wall_seconds() const override;
 };
 
+/// A recipe's seconds as CAF takes them.
+inline std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+}
+
 /// Seconds as a double, for metrics.
 inline double seconds(Nanoseconds d) {
   return std::chrono::duration<double>(d).count();

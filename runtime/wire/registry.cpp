@@ -52,7 +52,6 @@ Registry Registry::all() {
       entry<Group>("Group"),
       entry<WeightManifest>("WeightManifest"),
       entry<WeightAck>("WeightAck"),
-      entry<WeightRequest>("WeightRequest"),
   });
 }
 
