@@ -215,8 +215,7 @@ void Training::add_workers() {
 void Training::run() {
   add_workers();
   // The conductor ends every run, since its watch names what stands still, and the recorder says
-  // so;
-  // if one of these two dies, that is the end and its cause.
+  // so; if one of these two dies, that is the end and its cause.
   for (const auto& vital : {conductor_, recorder_}) (*waiter_)->monitor(vital);
   caf::anon_send(conductor_, start_atom::value);
   std::string error;
