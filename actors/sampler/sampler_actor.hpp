@@ -1,7 +1,7 @@
 #pragma once
 // Writes rollouts: the actor round a Generator. Decode steps run on the compute seam, a few at a
-// time; between two steps it takes new jobs in, gives finished ones back, and installs newer weights
-// without dropping what is in flight.
+// time; between two steps it takes new jobs in, gives finished ones back, and installs newer
+// weights without dropping what is in flight.
 //   S-1  Only the job in flight on the compute seam touches the generator; the actor does so only
 //        while none is.
 //   S-2  A job starts only under weights of at least its min_version (AGE, SEED).
