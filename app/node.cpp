@@ -11,7 +11,7 @@
 #include "app/secret.hpp"
 #include "app/verbs.hpp"
 #include "app/workers.hpp"
-#include "model/hf_config.hpp"
+#include "model/hf/hf_config.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/actor_config.hpp"
 #include "runtime/cluster/cluster.hpp"

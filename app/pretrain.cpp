@@ -9,14 +9,14 @@
 
 #include "app/verbs.hpp"
 #include "app/workers.hpp"
-#include "model/hf_directory.hpp"
-#include "model/tokenizer.hpp"
-#include "model/trainer.hpp"
+#include "model/engine/trainer.hpp"
+#include "model/hf/hf_directory.hpp"
+#include "model/tokenizer/tokenizer.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/config/load.hpp"
 #include "runtime/env/clock.hpp"
-#include "tasks/pretrain_corpus.hpp"
-#include "tasks/tiny_tokenizer.hpp"
+#include "tasks/countdown/pretrain_corpus.hpp"
+#include "tasks/countdown/tiny_tokenizer.hpp"
 
 namespace thespis::app {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/hf_directory.hpp"
+#include "model/hf/hf_directory.hpp"
 #include "runtime/base/error.hpp"
 
 namespace thespis::app {

@@ -8,9 +8,9 @@
 
 #include "actors/conductor/conductor_actor.hpp"
 #include "actors/episode/episode_actor.hpp"
-#include "model/tokenizer.hpp"
+#include "model/tokenizer/tokenizer.hpp"
 #include "runtime/config/recipe.hpp"
-#include "tasks/data_set.hpp"
+#include "tasks/data/data_set.hpp"
 
 namespace thespis::app {
 

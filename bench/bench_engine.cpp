@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "gpu/ops.hpp"
-#include "model/generator.hpp"
-#include "model/plan.hpp"
-#include "model/trainer.hpp"
+#include "model/engine/generator.hpp"
+#include "model/engine/plan.hpp"
+#include "model/engine/trainer.hpp"
 #include "runtime/env/random.hpp"
 
 namespace {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/error.hpp"
-#include "tasks/countdown_row.hpp"
+#include "tasks/countdown/countdown_row.hpp"
 #include "tasks/format_verifier.hpp"
 
 namespace thespis::tasks {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "tasks/countdown_verifier.hpp"
+#include "tasks/countdown/countdown_verifier.hpp"
 
 namespace thespis::tasks {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "actors/learner/step_report.hpp"
-#include "model/policy.hpp"
+#include "model/engine/policy.hpp"
 #include "runtime/wire/message.hpp"
 #include "schemas/cluster.capnp.h"
 #include "schemas/group.capnp.h"

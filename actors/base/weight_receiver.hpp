@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-#include "model/policy.hpp"
+#include "model/engine/policy.hpp"
 #include "runtime/cluster/weight_channel.hpp"
 #include "runtime/env/compute.hpp"
 

@@ -9,7 +9,7 @@
 
 #include "actors/base/job_key.hpp"
 #include "actors/base/messages.hpp"
-#include "model/tokenizer.hpp"
+#include "model/tokenizer/tokenizer.hpp"
 #include "runtime/env/clock.hpp"
 
 namespace thespis {

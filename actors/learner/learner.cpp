@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "actors/learner/advantage.hpp"
-#include "model/scorer.hpp"
+#include "model/engine/scorer.hpp"
 #include "runtime/wire/lists.hpp"
 
 namespace thespis::learner {

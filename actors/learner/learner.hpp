@@ -15,7 +15,7 @@
 #include "actors/base/messages.hpp"
 #include "actors/learner/age.hpp"
 #include "actors/learner/policy_loss.hpp"
-#include "model/trainer.hpp"
+#include "model/engine/trainer.hpp"
 #include "runtime/config/recipe.hpp"
 
 namespace thespis::learner {

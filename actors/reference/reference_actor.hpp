@@ -10,7 +10,7 @@
 #include "actors/base/messages.hpp"
 #include "actors/base/waiting_jobs.hpp"
 #include "actors/base/weight_receiver.hpp"
-#include "model/scorer.hpp"
+#include "model/engine/scorer.hpp"
 #include "runtime/env/compute.hpp"
 
 namespace thespis {

@@ -15,7 +15,7 @@
 #include "actors/base/messages.hpp"
 #include "actors/base/waiting_jobs.hpp"
 #include "actors/base/weight_receiver.hpp"
-#include "model/generator.hpp"
+#include "model/engine/generator.hpp"
 #include "runtime/env/compute.hpp"
 
 namespace thespis {

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <limits>
 
-#include "model/generator.hpp"
-#include "model/kv_store.hpp"
-#include "model/scorer.hpp"
+#include "model/engine/generator.hpp"
+#include "model/engine/kv_store.hpp"
+#include "model/engine/scorer.hpp"
 #include "runtime/base/error.hpp"
 #include "tests/model/engine/models.hpp"
 #include "tests/model/engine/reference_model.hpp"

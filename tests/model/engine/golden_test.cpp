@@ -8,7 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "model/trainer.hpp"
+#include "model/engine/trainer.hpp"
 
 using namespace thespis;
 using namespace thespis::model;

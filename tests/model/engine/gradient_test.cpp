@@ -5,9 +5,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "model/executor.hpp"
-#include "model/packed_weights.hpp"
-#include "model/scorer.hpp"
+#include "model/engine/executor.hpp"
+#include "model/engine/packed_weights.hpp"
+#include "model/engine/scorer.hpp"
 #include "tests/model/engine/models.hpp"
 #include "tests/model/engine/reference_model.hpp"
 #include "tests/support/seeds.hpp"

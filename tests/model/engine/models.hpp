@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "model/policy.hpp"
-#include "model/trainer.hpp"
+#include "model/engine/policy.hpp"
+#include "model/engine/trainer.hpp"
 #include "runtime/env/random.hpp"
 
 namespace thespis::test {

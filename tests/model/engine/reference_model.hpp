@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/model_config.hpp"
+#include "model/engine/model_config.hpp"
 
 namespace thespis::test {
 

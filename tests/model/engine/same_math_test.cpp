@@ -9,8 +9,8 @@
 #include <cstring>
 #include <map>
 
-#include "model/generator.hpp"
-#include "model/scorer.hpp"
+#include "model/engine/generator.hpp"
+#include "model/engine/scorer.hpp"
 #include "tests/model/engine/models.hpp"
 #include "tests/support/seeds.hpp"
 

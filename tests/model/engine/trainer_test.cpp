@@ -8,7 +8,7 @@
 #include <cstring>
 #include <limits>
 
-#include "model/optimizer.hpp"
+#include "model/engine/optimizer.hpp"
 #include "runtime/base/error.hpp"
 #include "tests/model/engine/models.hpp"
 #include "tests/support/seeds.hpp"

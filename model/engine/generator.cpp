@@ -1,0 +1,254 @@
+#include "model/engine/generator.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "model/engine/executor.hpp"
+#include "model/engine/kv_store.hpp"
+#include "runtime/base/assert.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/env/random.hpp"
+
+namespace thespis::model {
+namespace {
+
+constexpr uint32_t kBatchRows = 192;     // Of one walk; a longer prefill goes in chunks.
+constexpr uint32_t kRowsForAThread = 2;  // Fewer are not worth waking a worker for.
+constexpr uint32_t kPage = gpu::kPageTokens;
+
+uint32_t pages_for(uint32_t tokens) {
+  return gpu::round_up(tokens, kPage) / kPage;
+}
+
+}  // namespace
+
+struct Generator::State {
+  struct Sequence {
+    SequenceRequest request;
+    FinishedSequence result;
+    std::vector<uint32_t> pages;
+    uint32_t stored = 0;  // Tokens whose keys and values are in the pages.
+    uint32_t wave = 0;    // Of this step: after the waves that fill shared pages.
+    bool cancelled = false;
+
+    uint32_t token_count() const {
+      return static_cast<uint32_t>(request.prompt.size() + result.tokens.size());
+    }
+    uint32_t rows() const { return token_count() - stored; }
+    int32_t token(uint32_t position) const {
+      return position < request.prompt.size() ? request.prompt[position]
+                                              : result.tokens[position - request.prompt.size()];
+    }
+  };
+
+  std::shared_ptr<const Policy> policy;
+  GeneratorLimits limits;
+  gpu::ThreadPool& pool;
+  KvStore kv;
+  std::vector<std::unique_ptr<Sequence>> active;  // In order of arrival: neighbours share prompts.
+  std::vector<std::unique_ptr<Executor>> executors;  // By part of a wave.
+  std::vector<Batch> batches;
+  std::vector<uint32_t> fresh_wave;  // By page: the wave of this step that fills it; 0 = is filled.
+
+  State(std::shared_ptr<const Policy> first, GeneratorLimits lims, gpu::ThreadPool& threads)
+      : policy(std::move(first)),
+        limits(lims),
+        pool(threads),
+        kv(policy->plan().attend_shape(), policy->config().layer_count,
+           lims.slots * pages_for(lims.context_max)),
+        batches(pool.thread_count()),
+        fresh_wave(lims.slots * pages_for(lims.context_max), 0) {
+    for (unsigned i = 0; i < pool.thread_count(); ++i)
+      executors.push_back(
+          std::make_unique<Executor>(policy->shared_plan(), Executor::Purpose::kForward));
+  }
+
+  void begin(Sequence& s);
+  void run_wave(const std::vector<Sequence*>& sequences);
+  void run_part(std::span<Sequence* const> sequences, size_t part);
+  void run_batch(std::span<Sequence* const> heads, size_t part);
+  bool accept(Sequence& s) const;
+};
+
+Generator::Generator(std::shared_ptr<const Policy> policy, GeneratorLimits limits,
+                     gpu::ThreadPool& pool) {
+  if (limits.slots == 0) throw InputError("generator limits: slots must be at least 1");
+  if (limits.context_max < 2 || limits.context_max > policy->config().context_max)
+    throw InputError("generator limits: context_max = " + std::to_string(limits.context_max) +
+                     ": must be between 2 and the model's " +
+                     std::to_string(policy->config().context_max));
+  state_ = std::make_unique<State>(std::move(policy), limits, pool);
+}
+
+Generator::~Generator() = default;
+
+void Generator::install(std::shared_ptr<const Policy> policy) {
+  if (policy->config() != state_->policy->config())
+    throw InputError("generator: the new policy is of another model");
+  if (policy->version() != state_->policy->version()) state_->kv.forget_prefixes();
+  state_->policy = std::move(policy);
+}
+
+uint32_t Generator::active_count() const {
+  return static_cast<uint32_t>(state_->active.size());
+}
+uint32_t Generator::free_slots() const {
+  return state_->limits.slots - active_count();
+}
+
+void Generator::add(SequenceRequest request) {
+  THESPIS_ASSERT(has_free_slot());
+  const std::string name = "sequence " + std::to_string(request.id);
+  check_sequence({request.prompt, {}, request.temperature}, state_->policy->config().vocab_size,
+                 state_->limits.context_max, name);
+  if (request.max_tokens == 0) throw InputError(name + ": max_tokens must be at least 1");
+  if (request.prompt.size() + request.max_tokens > state_->limits.context_max)
+    throw InputError(name + ": " + std::to_string(request.prompt.size()) + " prompt tokens and " +
+                     std::to_string(request.max_tokens) + " new ones exceed the context of " +
+                     std::to_string(state_->limits.context_max));
+  auto sequence = std::make_unique<State::Sequence>();
+  sequence->result.id = request.id;
+  sequence->request = std::move(request);
+  state_->active.push_back(std::move(sequence));
+}
+
+bool Generator::cancel(uint64_t id) {
+  for (const auto& s : state_->active)
+    if (s->request.id == id) return s->cancelled = true;
+  return false;
+}
+
+/// Takes the pages of a prompt: shared where the same prefix is held already, new ones for the
+/// rest. The page of the last token is never shared, for its row is computed here.
+void Generator::State::begin(Sequence& s) {
+  const std::span<const int32_t> prompt = s.request.prompt;
+  const uint32_t size = static_cast<uint32_t>(prompt.size());
+  uint32_t parent = KvStore::kRoot;
+  for (uint32_t i = 0; i < (size - 1) / kPage; ++i) {
+    const auto found = kv.find(parent, prompt.subspan(i * kPage, kPage));
+    if (!found.has_value()) break;
+    kv.retain(*found);
+    s.pages.push_back(*found);
+    s.wave = std::max(s.wave, fresh_wave[*found]);
+    parent = *found;
+  }
+  s.stored = static_cast<uint32_t>(s.pages.size()) * kPage;
+  while (s.pages.size() < pages_for(size)) {
+    const uint32_t i = static_cast<uint32_t>(s.pages.size()), page = kv.acquire();
+    s.pages.push_back(page);
+    if ((i + 1) * kPage > size) break;
+    kv.publish(page, parent, prompt.subspan(i * kPage, kPage));
+    fresh_wave[page] = s.wave + 1;
+    parent = page;
+  }
+}
+
+void Generator::State::run_wave(const std::vector<Sequence*>& sequences) {
+  uint32_t rows = 0;
+  for (const Sequence* s : sequences) rows += s->rows();
+  const size_t parts = std::clamp<size_t>(rows / kRowsForAThread, 1,
+                                          std::min<size_t>(pool.thread_count(), sequences.size()));
+  std::vector<size_t> first{0};
+  uint32_t done = 0;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    if (first.size() < parts && i > first.back() && done * parts >= rows * first.size())
+      first.push_back(i);
+    done += sequences[i]->rows();
+  }
+  first.push_back(sequences.size());
+  pool.parallel_for(first.size() - 1, [&](size_t part) {
+    run_part({sequences.data() + first[part], first[part + 1] - first[part]}, part);
+  });
+}
+
+void Generator::State::run_part(std::span<Sequence* const> sequences, size_t part) {
+  Batch& batch = batches[part];
+  batch.clear();
+  size_t first = 0;
+  std::vector<int32_t> tokens;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    Sequence& s = *sequences[i];
+    for (uint32_t left = s.rows(); left > 0;) {
+      const uint32_t count = std::min(left, kBatchRows - batch.rows());
+      tokens.clear();
+      for (uint32_t t = 0; t < count; ++t) tokens.push_back(s.token(s.stored + t));
+      batch.add_run(tokens, s.stored, s.pages.data());
+      s.stored += count;
+      left -= count;
+      if (left == 0) {
+        const SequenceRequest& r = s.request;
+        batch.head_rows.push_back(static_cast<int32_t>(batch.rows()) - 1);
+        batch.inverse_temperatures.push_back(inverse_temperature(r.temperature));
+        batch.uniforms.push_back(
+            r.temperature == 0.0f
+                ? -1.0f
+                : env::uniform_at(r.random_seed, env::Purpose::kSampling, r.random_stream,
+                                  r.random_sample, static_cast<uint32_t>(s.result.tokens.size())));
+      }
+      if (batch.rows() == kBatchRows) {
+        const size_t heads = batch.head_rows.size();
+        run_batch(sequences.subspan(first, heads), part);
+        first += heads;
+      }
+    }
+  }
+  if (batch.rows() > 0) run_batch(sequences.subspan(first), part);
+}
+
+void Generator::State::run_batch(std::span<Sequence* const> heads, size_t part) {
+  Batch& batch = batches[part];
+  executors[part]->forward(*policy, batch, kv.view());
+  for (size_t i = 0; i < heads.size(); ++i) {
+    FinishedSequence& result = heads[i]->result;
+    if (batch.drawn[i] < 0)
+      throw Error("sampling: sequence " + std::to_string(result.id) +
+                  ": the logits are not finite (weights version " +
+                  std::to_string(policy->version()) + ")");
+    result.tokens.push_back(batch.drawn[i]);
+    result.logprobs.push_back(batch.logprobs[i]);
+    result.versions.push_back(policy->version());
+  }
+  batch.clear();
+}
+
+/// True if the sequence has ended; sets why.
+bool Generator::State::accept(Sequence& s) const {
+  const auto& stops = s.request.stop_tokens;
+  if (std::find(stops.begin(), stops.end(), s.result.tokens.back()) != stops.end()) {
+    s.result.finish = FinishReason::kStop;
+    return true;
+  }
+  s.result.finish = FinishReason::kLength;
+  return s.result.tokens.size() >= s.request.max_tokens;
+}
+
+std::vector<FinishedSequence> Generator::step() {
+  State& state = *state_;
+  std::vector<std::vector<State::Sequence*>> waves;
+  for (const auto& s : state.active) {
+    if (s->cancelled) continue;
+    s->wave = 0;
+    if (s->pages.empty()) state.begin(*s);
+    while (s->pages.size() < pages_for(s->token_count())) s->pages.push_back(state.kv.acquire());
+    if (waves.size() <= s->wave) waves.resize(s->wave + 1);
+    waves[s->wave].push_back(s.get());
+  }
+  for (const auto& wave : waves)
+    if (!wave.empty()) state.run_wave(wave);
+
+  std::vector<FinishedSequence> finished;
+  for (auto& s : state.active) {
+    for (const uint32_t page : s->pages) state.fresh_wave[page] = 0;
+    if (s->cancelled)
+      s->result.finish = FinishReason::kCancelled;
+    else if (!state.accept(*s))
+      continue;
+    for (const uint32_t page : s->pages) state.kv.release(page);
+    finished.push_back(std::move(s->result));
+    s.reset();
+  }
+  std::erase(state.active, nullptr);
+  return finished;
+}
+
+}  // namespace thespis::model

@@ -1,0 +1,51 @@
+#include "model/engine/policy.hpp"
+
+#include "model/engine/packed_weights.hpp"
+#include "model/engine/plan.hpp"
+#include "runtime/base/assert.hpp"
+#include "runtime/base/error.hpp"
+
+namespace thespis::model {
+namespace {
+
+void require(bool holds, const std::string& field, uint64_t value, const std::string& wanted) {
+  if (!holds)
+    throw InputError("model config: " + field + " = " + std::to_string(value) + ": must be " +
+                     wanted);
+}
+
+std::shared_ptr<const Plan> make_plan(const ModelConfig& c) {
+  const std::string lanes = "a positive multiple of " + std::to_string(gpu::kLanes);
+  const auto is_multiple = [](uint32_t n) { return n > 0 && n % gpu::kLanes == 0; };
+  require(is_multiple(c.hidden_size), "hidden_size", c.hidden_size, lanes);
+  require(is_multiple(c.ffn_size), "intermediate_size", c.ffn_size, lanes);
+  require(is_multiple(c.head_dim), "head_dim", c.head_dim, lanes);
+  require(c.layer_count > 0, "num_hidden_layers", c.layer_count, "at least 1");
+  require(c.kv_head_count > 0, "num_key_value_heads", c.kv_head_count, "at least 1");
+  require(c.head_count > 0 && c.head_count % c.kv_head_count == 0, "num_attention_heads",
+          c.head_count, "a multiple of num_key_value_heads");
+  require(c.vocab_size > 0 && c.vocab_size <= INT32_MAX, "vocab_size", c.vocab_size,
+          "between 1 and 2^31 - 1");
+  require(c.context_max > 0, "max_position_embeddings", c.context_max, "at least 1");
+  return std::make_shared<const Plan>(c);
+}
+
+}  // namespace
+
+Policy::Policy(std::shared_ptr<const Weights> weights, uint64_t version)
+    : weights_(std::move(weights)),
+      version_(version),
+      plan_(make_plan(weights_->config)),
+      packed_(std::make_unique<const PackedWeights>(*plan_, *weights_)) {}
+
+Policy::Policy(const Policy& previous, std::shared_ptr<const Weights> weights, uint64_t version)
+    : weights_(std::move(weights)),
+      version_(version),
+      plan_(previous.plan_),
+      packed_(std::make_unique<const PackedWeights>(*plan_, *weights_)) {
+  THESPIS_ASSERT(weights_->config == previous.config());
+}
+
+Policy::~Policy() = default;
+
+}  // namespace thespis::model

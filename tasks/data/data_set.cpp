@@ -1,0 +1,106 @@
+// Two kinds of data set: one draws on demand, one holds what was read.
+
+#include "tasks/data/data_set.hpp"
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "runtime/base/error.hpp"
+#include "tasks/countdown/countdown_row.hpp"
+#include "tasks/data/jsonl.hpp"
+#include "tasks/data/permutation.hpp"
+#include "tasks/data/prompt.hpp"
+#include "tasks/verifier.hpp"
+
+namespace thespis::tasks {
+namespace {
+
+Task task_of(const Countdown& instance, std::string id, config::PromptTemplate prompt_template) {
+  const std::string question = countdown_question(instance.numbers, instance.target);
+  return {std::move(id), std::string(kCountdownKind), prompt_of(question, prompt_template),
+          to_row(instance)};
+}
+
+class GeneratedDataSet : public DataSet {
+ public:
+  GeneratedDataSet(const config::DataSection& section, uint64_t seed)
+      : generator_(section.countdown, seed, Split::kTrain),
+        prompt_template_(section.prompt_template) {}
+  Task at(uint64_t index) const override {
+    return task_of(generator_.at(index), fmt::format("train-{}", index), prompt_template_);
+  }
+  std::optional<uint64_t> size() const override { return std::nullopt; }
+  const SkippedRows& skipped() const override { return skipped_; }
+
+ private:
+  CountdownGenerator generator_;
+  config::PromptTemplate prompt_template_;
+  SkippedRows skipped_;
+};
+
+class FixedDataSet : public DataSet {
+ public:
+  /// `shuffle_seed`: none keeps the order of `tasks`, which are not empty.
+  FixedDataSet(std::vector<Task> tasks, SkippedRows skipped, std::optional<uint64_t> shuffle_seed)
+      : tasks_(std::move(tasks)), skipped_(std::move(skipped)), shuffle_seed_(shuffle_seed) {}
+  Task at(uint64_t index) const override {
+    const uint64_t epoch = index / tasks_.size(), position = index % tasks_.size();
+    if (!shuffle_seed_) return tasks_[position];
+    return tasks_[shuffled(position, tasks_.size(), *shuffle_seed_, epoch)];
+  }
+  std::optional<uint64_t> size() const override { return tasks_.size(); }
+  const SkippedRows& skipped() const override { return skipped_; }
+
+ private:
+  std::vector<Task> tasks_;
+  SkippedRows skipped_;
+  std::optional<uint64_t> shuffle_seed_;
+};
+
+/// Different instances, so that a prompt does not count twice in an evaluation.
+std::vector<Task> held_out_tasks(const config::DataSection& section, uint64_t seed) {
+  constexpr uint64_t kDrawsPerTask = 1000;
+  const CountdownGenerator generator(section.countdown, seed, Split::kTest);
+  std::vector<Task> tasks;
+  std::set<std::string> seen;
+  for (uint64_t i = 0; tasks.size() < section.held_out; ++i) {
+    if (i == kDrawsPerTask * section.held_out)
+      throw InputError(fmt::format(
+          "data.held_out is {}, but the ranges of data.countdown gave only {} different test "
+          "instances; choose fewer, or wider ranges",
+          section.held_out, tasks.size()));
+    const Countdown instance = generator.at(i);
+    if (seen.insert(to_row(instance)).second)
+      tasks.push_back(
+          task_of(instance, fmt::format("test-{}", tasks.size()), section.prompt_template));
+  }
+  return tasks;
+}
+
+}  // namespace
+
+std::unique_ptr<DataSet> make_data_set(const config::DataSection& section, uint64_t seed,
+                                       Split split) {
+  const bool is_test = split == Split::kTest;
+  if (section.source == config::DataSource::kCountdown) {
+    if (!is_test) return std::make_unique<GeneratedDataSet>(section, seed);
+    return std::make_unique<FixedDataSet>(held_out_tasks(section, seed), SkippedRows{},
+                                          std::nullopt);
+  }
+  const auto& files = is_test ? section.test_files : section.train_files;
+  const std::string_view key = is_test ? "data.test_files" : "data.train_files";
+  if (files.empty())
+    throw InputError(
+        fmt::format("{} is empty; data.source = \"jsonl\" needs at least one file", key));
+  JsonlRows rows = read_jsonl(files, section);
+  if (rows.tasks.empty())
+    throw InputError(
+        fmt::format("{}: no row that can be used{}{}", key,
+                    rows.skipped.first.empty() ? "" : "; the first one: ", rows.skipped.first));
+  const auto shuffle_seed = is_test ? std::nullopt : std::optional<uint64_t>(seed);
+  return std::make_unique<FixedDataSet>(std::move(rows.tasks), std::move(rows.skipped),
+                                        shuffle_seed);
+}
+
+}  // namespace thespis::tasks

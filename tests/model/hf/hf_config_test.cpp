@@ -1,0 +1,226 @@
+// Goal: config.json means here what it means to transformers, and what we cannot compute is
+// refused by name.
+// Method: files that transformers wrote (tests/golden/make_hf_goldens.py), cases by hand, round
+// trips, a file cut at every length and randomly mutated.
+
+#include "model/hf/hf_config.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "runtime/base/error.hpp"
+#include "runtime/env/random.hpp"
+#include "tests/support/seeds.hpp"
+
+using namespace thespis;
+using namespace thespis::model;
+using Catch::Matchers::ContainsSubstring;
+using nlohmann::json;
+
+namespace {
+
+json small_document(const std::string& model_type = "qwen2") {
+  return {{"model_type", model_type},    {"vocab_size", 64},
+          {"hidden_size", 16},           {"intermediate_size", 24},
+          {"num_hidden_layers", 2},      {"num_attention_heads", 4},
+          {"num_key_value_heads", 2},    {"max_position_embeddings", 128},
+          {"tie_word_embeddings", true}, {"rope_theta", 1e6},
+          {"rms_norm_eps", 1e-6},        {"eos_token_id", 5}};
+}
+
+ModelConfig read(const json& document) {
+  return config_from_json(document.dump(), "config.json");
+}
+
+std::string refusal(const json& document) {
+  try {
+    read(document);
+  } catch (const InputError& e) {
+    return e.what();
+  }
+  return "(accepted)";
+}
+
+std::string refusal_with(const std::string& pointer, const json& value,
+                         const std::string& model_type = "qwen2") {
+  json document = small_document(model_type);
+  document[json::json_pointer(pointer)] = value;
+  return refusal(document);
+}
+
+const json& golden(const json& goldens, const std::string& name) {
+  for (const json& g : goldens["configs"])
+    if (g["name"] == name) return g;
+  throw std::runtime_error("no golden " + name);
+}
+
+}  // namespace
+
+TEST_CASE("config: files of transformers give the shapes of transformers") {
+  std::ifstream file(THESPIS_SOURCE_DIR "/tests/golden/hf_goldens.json");
+  const json goldens = json::parse(file);
+  for (const char* name : {"qwen2 tied", "qwen3 head_dim", "llama"}) {
+    CAPTURE(name);
+    const json& g = golden(goldens, name);
+    const ModelConfig config = config_from_json(g["text"].get<std::string>(), name);
+    CHECK(config.rms_norm_eps == 1e-5f);
+    CHECK(config.rope_theta == 10000);
+    CHECK(config.bos_token == 3);
+    CHECK(config.eos_token == 5);  // The first of [5, 7].
+    CHECK(config.context_max == 128);
+    std::map<std::string, std::vector<uint64_t>> ours;
+    for (const TensorSpec& t : WeightLayout::of(config).tensors)
+      ours[t.name] =
+          t.is_vector() ? std::vector<uint64_t>{t.cols} : std::vector<uint64_t>{t.rows, t.cols};
+    CHECK(ours == g["tensors"].get<std::map<std::string, std::vector<uint64_t>>>());
+    CHECK(config_from_json(config_to_json(config), "again") == config);
+  }
+  const auto text = [&](const char* name) {
+    return golden(goldens, name)["text"].get<std::string>();
+  };
+  CHECK_THROWS_WITH(config_from_json(text("llama scaled"), "c.json"),
+                    ContainsSubstring("c.json: rope_parameters of type \"linear\""));
+  CHECK_THROWS_WITH(config_from_json(text("qwen2 sliding"), "c.json"),
+                    ContainsSubstring("layer_types has \"sliding_attention\""));
+}
+
+TEST_CASE("config: absent keys mean what they mean to transformers") {
+  json document = small_document();
+  for (const char* key : {"max_position_embeddings", "tie_word_embeddings", "rope_theta",
+                          "rms_norm_eps", "eos_token_id", "num_key_value_heads"})
+    document.erase(key);
+  ModelConfig c = read(document);
+  CHECK(c.context_max == 32768);
+  CHECK_FALSE(c.tied_embeddings);
+  CHECK(c.rope_theta == 10000);
+  CHECK(c.rms_norm_eps == 1e-6f);
+  CHECK(c.eos_token == -1);
+  CHECK(c.bos_token == -1);
+  CHECK(c.head_dim == 4);
+  document["model_type"] = "llama";
+  c = read(document);
+  CHECK(c.kv_head_count == 4);
+  CHECK(c.context_max == 2048);
+  CHECK(c.bos_token == 1);
+  CHECK(c.eos_token == 2);
+  document["eos_token_id"] = nullptr;  // Null is no token; absent is the default.
+  CHECK(read(document).eos_token == -1);
+}
+
+TEST_CASE("config: the families differ in bias and norms") {
+  CHECK((read(small_document("qwen2")).qkv_bias && !read(small_document("qwen2")).qk_norm));
+  json qwen3 = small_document("qwen3");
+  qwen3["head_dim"] = 8;
+  CHECK((!read(qwen3).qkv_bias && read(qwen3).qk_norm && read(qwen3).head_dim == 8));
+  CHECK((!read(small_document("llama")).qkv_bias && !read(small_document("llama")).qk_norm));
+}
+
+TEST_CASE("config: what is written is read back equal") {
+  for (const char* type : {"qwen2", "qwen3", "llama"})
+    for (const double eps : {1e-6, 1e-5, 3.3e-7})
+      for (const bool tied : {false, true}) {
+        json document = small_document(type);
+        document["rms_norm_eps"] = eps;
+        document["tie_word_embeddings"] = tied;
+        document["bos_token_id"] = 9;
+        const ModelConfig config = read(document);
+        const std::string text = config_to_json(config);
+        CHECK(config_from_json(text, "again") == config);
+        const json written = json::parse(text);
+        CHECK(written["torch_dtype"] == "float32");
+        CHECK(written["rms_norm_eps"] == eps);
+      }
+}
+
+TEST_CASE("config: unsupported features are refused by name") {
+  CHECK_THAT(refusal_with("/model_type", "mamba"),
+             ContainsSubstring("model_type \"mamba\" is not supported; supported: qwen2"));
+  CHECK_THAT(refusal_with("/hidden_act", "gelu"), ContainsSubstring("hidden_act \"gelu\""));
+  CHECK_THAT(refusal_with("/attention_bias", true, "llama"), ContainsSubstring("attention_bias"));
+  CHECK_THAT(refusal_with("/mlp_bias", true, "llama"), ContainsSubstring("mlp_bias"));
+  CHECK_THAT(refusal_with("/quantization_config", json::object()), ContainsSubstring("quantis"));
+  CHECK_THAT(refusal_with("/partial_rotary_factor", 0.5), ContainsSubstring("partial_rotary"));
+  CHECK_THAT(
+      refusal_with("/rope_scaling", {{"type", "yarn"}, {"factor", 4.0}}),
+      ContainsSubstring("rope_scaling of type \"yarn\" is not supported; supported: default"));
+  CHECK_THAT(refusal_with("/rope_scaling", {{"rope_type", "llama3"}}, "llama"),
+             ContainsSubstring("\"llama3\""));
+  CHECK(refusal_with("/rope_scaling", nullptr) == "(accepted)");
+  CHECK(refusal_with("/rope_scaling", {{"rope_type", "default"}}) == "(accepted)");
+
+  json sliding = small_document();
+  sliding["sliding_window"] = 64;  // Qwen2.5 files carry the number with the switch off.
+  sliding["max_window_layers"] = 1;
+  CHECK(refusal(sliding) == "(accepted)");
+  sliding["use_sliding_window"] = true;
+  CHECK_THAT(refusal(sliding), ContainsSubstring("use_sliding_window"));
+  sliding["max_window_layers"] = 2;  // Of two layers none slides.
+  CHECK(refusal(sliding) == "(accepted)");
+}
+
+TEST_CASE("config: rope theta of both generations of transformers") {
+  json document = small_document();
+  CHECK(read(document).rope_theta == 1e6);
+  document.erase("rope_theta");
+  document["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 5e5}};
+  CHECK(read(document).rope_theta == 5e5);
+}
+
+TEST_CASE("config: missing keys, wrong types and numbers that do not fit are named") {
+  for (const char* key : {"model_type", "vocab_size", "hidden_size", "intermediate_size",
+                          "num_hidden_layers", "num_attention_heads"}) {
+    json document = small_document();
+    document.erase(key);
+    CHECK_THAT(refusal(document),
+               ContainsSubstring("config.json: " + std::string(key) + " is missing"));
+    for (const json& bad : {json(-1), json(1.5), json(true), json("8"), json::array(), json(0),
+                            json(uint64_t{1} << 40)})
+      CHECK_THAT(refusal_with("/" + std::string(key), bad), ContainsSubstring(key));
+  }
+  CHECK_THAT(refusal_with("/num_key_value_heads", 3),
+             ContainsSubstring("num_attention_heads 4 is not a multiple of num_key_value_heads 3"));
+  CHECK_THAT(refusal_with("/num_attention_heads", 6), ContainsSubstring("head_dim is missing"));
+  CHECK_THAT(refusal_with("/head_dim", 5), ContainsSubstring("head_dim 5 is odd"));
+  CHECK_THAT(refusal_with("/eos_token_id", 64), ContainsSubstring("eos_token_id"));
+  CHECK_THAT(refusal_with("/eos_token_id", json::array()), ContainsSubstring("eos_token_id"));
+  CHECK_THAT(refusal_with("/rms_norm_eps", 0), ContainsSubstring("rms_norm_eps"));
+  CHECK_THAT(refusal_with("/rope_theta", "x"), ContainsSubstring("rope_theta"));
+  CHECK_THAT(refusal_with("/tie_word_embeddings", 1), ContainsSubstring("tie_word_embeddings"));
+  CHECK_THAT(refusal_with("/layer_types", "full_attention"), ContainsSubstring("layer_types"));
+}
+
+TEST_CASE("config: a file cut short at any length is one InputError") {
+  const std::string text = small_document().dump(1);
+  for (size_t length = 0; length < text.size(); ++length)
+    CHECK_THROWS_AS(config_from_json(text.substr(0, length), "c"), InputError);
+}
+
+TEST_CASE("config: random mutations give InputErrors and nothing else", "[fuzz]") {
+  const uint64_t seed = test::seed();
+  CAPTURE(seed);
+  env::KeyedRandom random(seed, env::Purpose::kData, 12);
+  const std::string text = small_document().dump();
+  int refused = 0, accepted = 0;
+  for (int round = 0; round < 6000; ++round) {
+    std::string mutated = text;
+    for (uint32_t n = 1 + random.below(3); n > 0; --n) {
+      const size_t at = random.below(static_cast<uint32_t>(mutated.size()));
+      if (random.below(3) == 0)
+        mutated.erase(at, 1);
+      else
+        mutated[at] = random.below(2) == 0 ? static_cast<char>(random.below(256))
+                                           : "0123456789-e.,:\"[]{}"[random.below(20)];
+    }
+    CAPTURE(mutated);
+    try {
+      const ModelConfig config = config_from_json(mutated, "c");
+      ++accepted;
+      REQUIRE(WeightLayout::of(config).size > 0);
+    } catch (const InputError&) {
+      ++refused;
+    }
+  }
+  CHECK((refused > 0 && accepted > 0));
+}
