@@ -12,6 +12,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/env/random.hpp"
+#include "tests/support/mutations.hpp"
 #include "tests/support/seeds.hpp"
 
 using namespace thespis;
@@ -198,21 +199,10 @@ TEST_CASE("config: a file cut short at any length is one InputError") {
 }
 
 TEST_CASE("config: random mutations give InputErrors and nothing else", "[fuzz]") {
-  const uint64_t seed = test::seed();
-  CAPTURE(seed);
-  env::KeyedRandom random(seed, env::Purpose::kData, 12);
-  const std::string text = small_document().dump();
+  CAPTURE(test::seed());
+  test::Mutations mutations(12, {small_document().dump()}, test::json_pieces());
   int refused = 0, accepted = 0;
-  for (int round = 0; round < 6000; ++round) {
-    std::string mutated = text;
-    for (uint32_t n = 1 + random.below(3); n > 0; --n) {
-      const size_t at = random.below(static_cast<uint32_t>(mutated.size()));
-      if (random.below(3) == 0)
-        mutated.erase(at, 1);
-      else
-        mutated[at] = random.below(2) == 0 ? static_cast<char>(random.below(256))
-                                           : "0123456789-e.,:\"[]{}"[random.below(20)];
-    }
+  mutations.run("config.json", 6000, [&](const std::string& mutated) {
     CAPTURE(mutated);
     try {
       const ModelConfig config = config_from_json(mutated, "c");
@@ -221,6 +211,6 @@ TEST_CASE("config: random mutations give InputErrors and nothing else", "[fuzz]"
     } catch (const InputError&) {
       ++refused;
     }
-  }
+  });
   CHECK((refused > 0 && accepted > 0));
 }

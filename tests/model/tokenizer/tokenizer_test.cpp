@@ -13,6 +13,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/env/random.hpp"
 #include "tests/model/files.hpp"
+#include "tests/support/mutations.hpp"
 #include "tests/support/seeds.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -247,31 +248,10 @@ TEST_CASE("tokenizer: a file cut short at any length is one InputError") {
 }
 
 TEST_CASE("tokenizer: random mutations give InputErrors and nothing else", "[fuzz]") {
-  const uint64_t seed = test::seed();
-  CAPTURE(seed);
-  env::KeyedRandom random(seed, env::Purpose::kData, 11);
-  const std::string text = small_document().dump();
+  CAPTURE(test::seed());
+  test::Mutations mutations(11, {small_document().dump()}, test::json_pieces());
   int refused = 0, accepted = 0;
-  for (int round = 0; round < 6000; ++round) {
-    std::string mutated = text;
-    for (uint32_t n = 1 + random.below(3); n > 0; --n) {
-      const size_t at = random.below(static_cast<uint32_t>(mutated.size()));
-      switch (random.below(4)) {
-        case 0:
-          mutated[at] = static_cast<char>(random.below(256));
-          break;
-        case 1:
-          mutated.erase(at, 1 + random.below(8));
-          break;
-        case 2:
-          mutated.insert(at, mutated.substr(random.below(static_cast<uint32_t>(mutated.size())),
-                                            random.below(20)));
-          break;
-        default:
-          mutated[at] = "0123456789-\"[]{},:."[random.below(19)];
-      }
-      if (mutated.empty()) mutated = " ";
-    }
+  mutations.run("tokenizer.json", 6000, [&](const std::string& mutated) {
     CAPTURE(mutated);
     try {
       const Tokenizer tokenizer = Tokenizer::parse(mutated, "t.json");
@@ -286,7 +266,7 @@ TEST_CASE("tokenizer: random mutations give InputErrors and nothing else", "[fuz
       ++refused;
       REQUIRE(std::string_view(e.what()).starts_with("t.json: "));
     }
-  }
+  });
   CHECK((refused > 0 && accepted > 0));
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/config/keys.hpp"
 #include "runtime/config/load.hpp"
 #include "runtime/env/random.hpp"
+#include "tests/support/mutations.hpp"
 #include "tests/support/seeds.hpp"
 
 using namespace thespis;
@@ -113,61 +114,43 @@ TEST_CASE("recipe: the printed form says where each value came from") {
 }
 
 TEST_CASE("recipe: mutated text is read or refused with InputError, nothing else", "[fuzz]") {
-  const uint64_t seed = test::seed();
-  CAPTURE(seed);
-  KeyedRandom random(seed, Purpose::kSimulation, 2);
-  static constexpr std::string_view kPieces[] = {"[",
-                                                 "]",
-                                                 "[[",
-                                                 "\"",
-                                                 "\"\"\"",
-                                                 "'''",
-                                                 "=",
-                                                 ".",
-                                                 "\n",
-                                                 "#",
-                                                 "{",
-                                                 "}",
-                                                 ",",
-                                                 "1e",
-                                                 "0x",
-                                                 "-",
-                                                 "inf",
-                                                 "nan",
-                                                 "\xff",
-                                                 "\xed\xa0\x80",
-                                                 "\\u",
-                                                 "\\U0010FFFF",
-                                                 "1979-05-27T07:32:00Z",
-                                                 "00:00",
-                                                 "true",
-                                                 "9223372036854775808",
-                                                 "train",
-                                                 "seed",
-                                                 std::string_view("\0", 1),
-                                                 "\r",
-                                                 "\xef\xbb\xbf"};
-  const std::string base = to_toml(random_recipe(random));
+  CAPTURE(test::seed());
+  KeyedRandom random(test::seed(), Purpose::kSimulation, 2);
+  test::Mutations mutations(3, {to_toml(random_recipe(random))},
+                            {"[",
+                             "]",
+                             "[[",
+                             "\"",
+                             "\"\"\"",
+                             "'''",
+                             "=",
+                             ".",
+                             "\n",
+                             "#",
+                             "{",
+                             "}",
+                             ",",
+                             "1e",
+                             "0x",
+                             "-",
+                             "inf",
+                             "nan",
+                             "\xff",
+                             "\xed\xa0\x80",
+                             "\\u",
+                             "\\U0010FFFF",
+                             "1979-05-27T07:32:00Z",
+                             "00:00",
+                             "true",
+                             "9223372036854775808",
+                             "train",
+                             "seed",
+                             std::string(1, '\0'),
+                             "\r",
+                             "\xef\xbb\xbf"});
   int accepted = 0, refused = 0;
-  for (int i = 0; i < 4000; ++i) {
-    std::string text = base.substr(0, random.below(8) == 0 ? random.below(2000) : base.npos);
-    for (uint32_t n = 1 + random.below(4); n > 0 && !text.empty(); --n) {
-      const size_t at = random.below(static_cast<uint32_t>(text.size()));
-      switch (random.below(4)) {
-        case 0:
-          text[at] = static_cast<char>(random.below(256));
-          break;
-        case 1:
-          text.erase(at, 1 + random.below(20));
-          break;
-        case 2:
-          text.insert(at, kPieces[random.below(std::size(kPieces))]);
-          break;
-        default:
-          text.insert(at, text.substr(random.below(static_cast<uint32_t>(text.size())), 40));
-      }
-    }
-    CAPTURE(i, text);
+  mutations.run("recipe", 4000, [&](const std::string& text) {
+    CAPTURE(text);
     try {
       const auto loaded = parse(text, "fuzz", {}, Verb::kTrain);
       REQUIRE(parse(to_toml(loaded), "again", {}, Verb::kTrain).recipe == loaded.recipe);
@@ -177,7 +160,7 @@ TEST_CASE("recipe: mutated text is read or refused with InputError, nothing else
       REQUIRE((message.starts_with("fuzz") && message.find('\n') == message.npos));
       ++refused;
     }
-  }
+  });
   CHECK((accepted > 100 && refused > 100));
 }
 
