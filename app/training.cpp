@@ -93,10 +93,15 @@ std::string Training::address() const {
 }
 
 void Training::restore(telemetry::Progress& progress) {
-  restored_ = restore_training(*store_, inputs_.policy->config(),
-                               [&](const std::string& line) { progress.note(line); });
-  if (!restored_)
+  bool has_unusable = false;
+  restored_ = restore_training(*store_, inputs_.policy->config(), [&](const std::string& line) {
+    has_unusable = true;
+    progress.note(line);
+  });
+  if (!restored_ && has_unusable)
     throw InputError(options_.directory + ": there is no usable checkpoint to resume from");
+  // It died before its first checkpoint: nothing to lose, nothing to go on from.
+  if (!restored_) return progress.note("no checkpoint yet: beginning anew");
   run_id_ = restored_->run_id;
   const auto state = restored_->state.read();
   *ledger_ = Ledger::restore(ledger_limits(inputs_), state->getLedger());
@@ -192,6 +197,7 @@ void Training::spawn_actors(telemetry::Progress& progress) {
   conductor.recorder = recorder_;
   conductor.ledger = ledger_;
   conductor.steps_done = restored_ ? restored_->step : 0;
+  conductor.resumed = options_.resume;
   conductor.reference_version = learner_->reference()->version();
   conductor.policy = learner_->policy();
   conductor.stall_deadline = context_->deadline;

@@ -60,13 +60,12 @@ void ConductorActor::on_exit() {
 }
 
 void ConductorActor::start() {
-  if (steps_done_ == 0) {
+  if (options_.resumed) journal("resume " + numbers(steps_done_, version_));
+  if (steps_done_ == 0)
     evaluate(options_.policy, options_.recipe.eval.base_samples);
-  } else {
-    journal("resume " + numbers(steps_done_, version_));
-    // Killed after its last step, before the evaluation of it was done.
-    if (is_last_step_done()) evaluate(options_.policy, options_.recipe.eval.samples);
-  }
+  else if (
+      is_last_step_done())  // Killed after its last step, before the evaluation of it was done.
+    evaluate(options_.policy, options_.recipe.eval.samples);
   send(options_.learner, start_atom::value, caf::actor(this));
   admit();
   delayed_send(this, options_.stall_deadline, tick_atom::value);

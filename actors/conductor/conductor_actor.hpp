@@ -30,7 +30,8 @@ struct ConductorOptions {
   std::function<PromptText(uint64_t index)> prompt_at;  ///< Pure: the same index, the same prompt.
   caf::actor learner, checkpointer, evaluator, recorder;
   std::shared_ptr<Ledger> ledger;  ///< Fresh, or restored from a checkpoint.
-  uint64_t steps_done = 0;         ///< > 0: the run is resumed.
+  uint64_t steps_done = 0;         ///< Before this process.
+  bool resumed = false;            ///< By another process before, be it without a checkpoint.
   uint64_t reference_version = 0;
   std::shared_ptr<const model::Policy> policy;  ///< That the run starts from.
   std::chrono::milliseconds stall_deadline{900'000};
