@@ -26,8 +26,8 @@ double seconds_of(clockid_t clock) {
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-/// `windows` calls: the quickest in wall seconds, the mean in processor seconds (the kernel may count
-/// those in ticks, so that the least of many short windows would be too small).
+/// `windows` calls: the quickest in wall seconds, the mean in processor seconds (the kernel may
+/// count those in ticks, so that the least of many short windows would be too small).
 struct Windows {
   double wall = std::numeric_limits<double>::infinity();
   double busy = 0;
