@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "app/workers.hpp"
+#include "actors/training/workers.hpp"
 
 namespace thespis::app {
 

@@ -5,9 +5,9 @@
 
 #include "actors/evaluator/evaluator_actor.hpp"
 #include "actors/pool/pool_actor.hpp"
-#include "app/run_inputs.hpp"
+#include "actors/training/run_inputs.hpp"
+#include "actors/training/workers.hpp"
 #include "app/verbs.hpp"
-#include "app/workers.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/actor_config.hpp"
 #include "runtime/config/load.hpp"
@@ -23,7 +23,12 @@ int run_eval(const EvalArguments& arguments) {
   gpu::ThreadPool threads(thread_count(recipe.engine.threads));
   cluster::ActorConfig actor_config;
   caf::actor_system system(actor_config);
-  Workers workers(system, recipe, threads, nullptr);
+  LocalEngine engine(threads);
+  env::RealFileSystem files;
+  const Host host{system, clock, files, engine, [](const std::string& name) {
+                    return std::make_unique<env::ComputeThread>(name);
+                  }};
+  Workers workers(host, recipe, reward_options(recipe), nullptr);
   caf::scoped_actor self(system);
 
   const auto rewards = system.spawn<RewardPool>(PoolOptions{"reward", {}, {}, {}});

@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "actors/front/worker_link_actor.hpp"
+#include "actors/training/workers.hpp"
 #include "app/secret.hpp"
 #include "app/verbs.hpp"
-#include "app/workers.hpp"
 #include "model/hf/hf_config.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/actor_config.hpp"
@@ -91,8 +91,15 @@ int run_node(const NodeArguments& arguments) {
   env::ComputeThread fetch_compute("weights");
   cluster::WeightFetcher::Options fetch;
   fetch.run_id = view->getRunId();
-  auto receiver = std::make_shared<WeightReceiver>(model, fetch, fetch_compute);
-  Workers workers(system, recipe, threads, receiver);
+  auto receiver = std::make_shared<WeightReceiver>(
+      model, std::make_unique<cluster::WeightFetcher>(fetch), fetch_compute);
+  const env::RealClock clock;
+  env::RealFileSystem files;
+  LocalEngine engine(threads);
+  const Host host{system, clock, files, engine, [](const std::string& name) {
+                    return std::make_unique<env::ComputeThread>(name);
+                  }};
+  Workers workers(host, recipe, reward_options(recipe), receiver);
   const auto spawned = workers.spawn(roles);
   std::vector<caf::actor> links;
   for (const Worker& worker : spawned)

@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <numbers>
 
+#include "actors/training/workers.hpp"
 #include "app/verbs.hpp"
-#include "app/workers.hpp"
 #include "model/engine/trainer.hpp"
 #include "model/hf/hf_directory.hpp"
 #include "model/tokenizer/tokenizer.hpp"

@@ -1,18 +1,14 @@
 #pragma once
-// A training, wired: the one place where conductor, learner, pools, workers, checkpointer,
-// evaluator and recorder meet. Owns everything that they borrow, and ends it in the right order.
+// A training on this host: the actor system, the threads and the cluster that its actors stand on,
+// and what is left of it in its directory. Ends everything in the right order.
 
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "actors/checkpointer/checkpointer_actor.hpp"
-#include "actors/learner/learner_actor.hpp"
-#include "app/run_inputs.hpp"
-#include "app/workers.hpp"
+#include "actors/training/training_actors.hpp"
 #include "runtime/cluster/actor_config.hpp"
 #include "runtime/cluster/cluster.hpp"
-#include "runtime/telemetry/progress.hpp"
 
 namespace thespis::app {
 
@@ -40,39 +36,22 @@ class Training {
   const std::string& summary() const { return summary_; }
 
  private:
-  void spawn(telemetry::Progress& progress);
   void shut_down();
-  void restore(telemetry::Progress& progress);
-  void spawn_pools();
   void spawn_cluster();
-  void spawn_actors(telemetry::Progress& progress);
-  void add_workers();
   void write_results(const std::string& summary);
-  caf::actor pool_of(const std::string& role) const;
 
-  RunInputs inputs_;
+  const config::Recipe recipe_;
   TrainingOptions options_;
   env::RealClock clock_;
   env::RealFileSystem files_;
-  uint64_t run_id_ = 0;
-  std::shared_ptr<store::CheckpointStore> store_;
-  std::optional<RestoredTraining> restored_;
-  std::shared_ptr<Ledger> ledger_;
-  std::shared_ptr<cluster::WeightPublisher> publisher_;
   gpu::ThreadPool threads_;
+  LocalEngine engine_;
   cluster::ActorConfig actor_config_;
-  std::shared_ptr<learner::Learner> learner_;
-  std::shared_ptr<EpisodeContext> context_;
   wire::Registry registry_;
   std::unique_ptr<caf::actor_system> system_;
-  std::unique_ptr<env::ComputeThread> learner_compute_, io_;
-  std::unique_ptr<Workers> workers_;
+  std::unique_ptr<TrainingActors> actors_;
   std::unique_ptr<cluster::Cluster> cluster_;
   std::unique_ptr<caf::scoped_actor> waiter_;
-  caf::actor samplers_, rewards_, references_;
-  caf::actor learner_actor_, checkpointer_, evaluator_, recorder_, conductor_, front_;
-  std::vector<Worker> local_;
-  caf::actor evaluation_sampler_;
   std::string summary_;
 };
 

@@ -33,15 +33,15 @@ wire::Message<wire::WeightAck> ack_of(uint64_t version, Outcome outcome,
 
 }  // namespace
 
-WeightReceiver::WeightReceiver(model::ModelConfig config, cluster::WeightFetcher::Options options,
-                               env::Compute& compute)
-    : config_(std::move(config)), fetcher_(options), compute_(compute) {}
+WeightReceiver::WeightReceiver(model::ModelConfig config,
+                               std::unique_ptr<cluster::WeightSource> source, env::Compute& compute)
+    : config_(std::move(config)), source_(std::move(source)), compute_(compute) {}
 
 void WeightReceiver::fetch(wire::Message<wire::WeightManifest> manifest,
                            std::function<void(const Fetched&)> done) {
-  compute_.post([this, manifest = std::move(manifest), done = std::move(done)] {
-    done(fetch_now(manifest));
-  });
+  const auto fetched = std::make_shared<Fetched>();
+  compute_.post([this, fetched, manifest = std::move(manifest)] { *fetched = fetch_now(manifest); },
+                [fetched, done = std::move(done)] { done(*fetched); });
 }
 
 WeightReceiver::Fetched WeightReceiver::fetch_now(
@@ -52,7 +52,7 @@ WeightReceiver::Fetched WeightReceiver::fetch_now(
   if (auto policy = newest.lock(); policy && policy->version() == version)
     return {policy, ack_of(version, Outcome::INSTALLED, "")};
 
-  const auto fetched = fetcher_.fetch(manifest);
+  const auto fetched = source_->fetch(manifest);
   if (fetched.status != cluster::FetchStatus::kOk)
     return {nullptr, ack_of(version, outcome_of(fetched.status), fetched.detail)};
   auto weights = std::make_shared<model::Weights>(config_);

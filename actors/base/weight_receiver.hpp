@@ -25,7 +25,7 @@ class WeightReceiver {
     std::shared_ptr<const model::Policy> policy;  ///< None where the fetch failed.
     wire::Message<wire::WeightAck> ack;           ///< What to answer to the announcer.
   };
-  WeightReceiver(model::ModelConfig config, cluster::WeightFetcher::Options options,
+  WeightReceiver(model::ModelConfig config, std::unique_ptr<cluster::WeightSource> source,
                  env::Compute& compute);
 
   /// Calls `done` on the compute seam's thread, once.
@@ -36,7 +36,7 @@ class WeightReceiver {
   Fetched fetch_now(const wire::Message<wire::WeightManifest>& manifest);
 
   model::ModelConfig config_;
-  cluster::WeightFetcher fetcher_;
+  std::unique_ptr<cluster::WeightSource> source_;
   env::Compute& compute_;
   // The newest of either kind: weak, so that nothing is kept that no worker uses.
   std::weak_ptr<const model::Policy> newest_policy_, newest_reference_;

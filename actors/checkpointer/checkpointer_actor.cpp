@@ -57,27 +57,33 @@ CheckpointerActor::CheckpointerActor(caf::actor_config& config, CheckpointerOpti
 caf::behavior CheckpointerActor::make_behavior() {
   return {
       [this](journal_atom, std::vector<std::string>& events) {
-        const caf::actor self = this;
-        options_.io->post([self, journal = options_.journal, events = std::move(events)] {
-          try {
-            journal->append(events);
-          } catch (const Error& error) {
-            caf::anon_send(self, failed_atom::value, std::string(error.what()));
-          }
-        });
+        const auto failure = std::make_shared<std::string>();
+        options_.io->post(
+            [failure, journal = options_.journal, events = std::move(events)] {
+              try {
+                journal->append(events);
+              } catch (const Error& error) {
+                *failure = error.what();
+              }
+            },
+            [failure, self = caf::actor(this)] {
+              if (!failure->empty()) caf::anon_send(self, failed_atom::value, *failure);
+            });
       },
       [this](CheckpointOrder& order) -> caf::result<saved_atom> {
         auto promise = make_response_promise();
-        const caf::actor self = this;
-        options_.io->post([self, promise, order = std::move(order), options = options_] {
-          std::string error;
-          try {
-            save(*options.store, order, options.run_id, options.recipe);
-          } catch (const Error& e) {
-            error = e.what();
-          }
-          caf::anon_send(self, saved_atom::value, promise, error);
-        });
+        const auto failure = std::make_shared<std::string>();
+        options_.io->post(
+            [failure, order = std::move(order), options = options_] {
+              try {
+                save(*options.store, order, options.run_id, options.recipe);
+              } catch (const Error& e) {
+                *failure = e.what();
+              }
+            },
+            [failure, promise, self = caf::actor(this)] {
+              caf::anon_send(self, saved_atom::value, promise, *failure);
+            });
         return promise;
       },
       [](saved_atom, caf::response_promise& promise, const std::string& error) {

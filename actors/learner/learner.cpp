@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "actors/learner/advantage.hpp"
-#include "model/engine/scorer.hpp"
 #include "runtime/wire/lists.hpp"
 
 namespace thespis::learner {
@@ -32,46 +31,46 @@ struct Learner::Sequence {
 };
 
 Learner::Learner(const config::Recipe& recipe, std::shared_ptr<const model::Policy> initial,
-                 gpu::ThreadPool& threads)
+                 Engine& engine)
     : train_(recipe.train),
       response_length_max_(recipe.rollout.max_response_length),
       loss_(LossOptions::of(recipe.train)),
-      threads_(threads),
-      trainer_(initial,
-               {recipe.train.beta1, recipe.train.beta2, recipe.train.epsilon,
-                recipe.train.weight_decay, recipe.train.clip_grad_norm},
-               {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes},
-               threads),
+      engine_(engine),
+      trainer_(engine.make_trainer(
+          initial,
+          {recipe.train.beta1, recipe.train.beta2, recipe.train.epsilon, recipe.train.weight_decay,
+           recipe.train.clip_grad_norm},
+          {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes})),
       reference_(initial),
       recent_{initial} {
   temperature_ = static_cast<float>(recipe.rollout.temperature);
 }
 
 void Learner::restore(const LearnerSnapshot& snapshot) {
-  trainer_.restore(snapshot.policy, snapshot.first_moment, snapshot.second_moment,
-                   snapshot.optimizer_steps);
+  trainer_->restore(snapshot.policy, snapshot.first_moment, snapshot.second_moment,
+                    snapshot.optimizer_steps);
   reference_ = snapshot.reference;
   recent_ = {snapshot.policy};
 }
 
 LearnerSnapshot Learner::snapshot() const {
-  const auto m = trainer_.first_moment(), v = trainer_.second_moment();
-  return {trainer_.policy(),
+  const auto m = trainer_->first_moment(), v = trainer_->second_moment();
+  return {trainer_->policy(),
           reference_,
           {m.begin(), m.end()},
           {v.begin(), v.end()},
-          trainer_.step_count()};
+          trainer_->step_count()};
 }
 
 double Learner::learning_rate() const {
-  const uint64_t step = trainer_.step_count() + 1;
+  const uint64_t step = trainer_->step_count() + 1;
   if (step >= train_.warmup_steps) return train_.learning_rate;
   return train_.learning_rate * static_cast<double>(step) /
          static_cast<double>(train_.warmup_steps);
 }
 
 std::vector<Learner::Sequence> Learner::sequences_of(const Batch& batch, StepReport& report) const {
-  const uint64_t version = trainer_.policy()->version();
+  const uint64_t version = trainer_->policy()->version();
   std::vector<Sequence> sequences;
   AgeStatistics ages;
   double truncated = 0;
@@ -123,10 +122,10 @@ std::vector<Learner::Sequence> Learner::sequences_of(const Batch& batch, StepRep
 
 StepReport Learner::step(const Batch& batch) {
   StepReport report;
-  report.step = trainer_.step_count() + 1;
+  report.step = trainer_->step_count() + 1;
   report.learning_rate = learning_rate();
   const auto sequences = sequences_of(batch, report);
-  const uint64_t version = trainer_.policy()->version();
+  const uint64_t version = trainer_->policy()->version();
 
   LossNormaliser normaliser(response_length_max_);
   std::vector<model::TrainItem> items;
@@ -141,7 +140,7 @@ StepReport Learner::step(const Batch& batch) {
     uint64_t compared = 0, mismatches = 0;
   };
   std::vector<Slot> slots(sequences.size());
-  const auto stats = trainer_.step(
+  const auto stats = trainer_->step(
       items,
       [&](size_t i, std::span<const float> logprobs, std::span<const float> entropies,
           std::span<float> dlogprobs) {
@@ -180,12 +179,12 @@ StepReport Learner::step(const Batch& batch) {
   report.grad_norm = stats.grad_norm;
   count_mismatches(sequences, report);
 
-  const auto policy = trainer_.policy();
+  const auto policy = trainer_->policy();
   report.policy_version = policy->version();
   recent_.push_back(policy);
   while (recent_.size() > train_.max_age + 1) recent_.pop_front();
   reference_was_reset_ = train_.reference_reset_steps != 0 &&
-                         trainer_.step_count() % train_.reference_reset_steps == 0;
+                         trainer_->step_count() % train_.reference_reset_steps == 0;
   if (reference_was_reset_) reference_ = policy;
   return report;
 }
@@ -201,7 +200,7 @@ void Learner::count_mismatches(const std::vector<Sequence>& sequences, StepRepor
     if (policy == recent_.end()) continue;
     --left;
     const model::ScoreItem item{q.item.prompt, q.item.completion, q.item.temperature};
-    const auto scored = model::score(**policy, {&item, 1}, threads_);
+    const auto scored = engine_.score(**policy, {&item, 1});
     report.logprobs_compared += q.behaviour.size();
     for (size_t t = 0; t < q.behaviour.size(); ++t)
       report.logprob_mismatches += !same_bits(scored[0].logprobs[t], q.behaviour[t]);

@@ -12,10 +12,10 @@
 #include <memory>
 #include <vector>
 
+#include "actors/base/engine.hpp"
 #include "actors/base/messages.hpp"
 #include "actors/learner/age.hpp"
 #include "actors/learner/policy_loss.hpp"
-#include "model/engine/trainer.hpp"
 #include "runtime/config/recipe.hpp"
 
 namespace thespis::learner {
@@ -23,7 +23,7 @@ namespace thespis::learner {
 class Learner {
  public:
   Learner(const config::Recipe& recipe, std::shared_ptr<const model::Policy> initial,
-          gpu::ThreadPool& threads);
+          Engine& engine);
   /// Continues where a checkpoint left off.
   void restore(const LearnerSnapshot& snapshot);
 
@@ -31,7 +31,7 @@ class Learner {
   /// the state is then as before.
   StepReport step(const Batch& batch);
 
-  std::shared_ptr<const model::Policy> policy() const { return trainer_.policy(); }
+  std::shared_ptr<const model::Policy> policy() const { return trainer_->policy(); }
   std::shared_ptr<const model::Policy> reference() const { return reference_; }
   /// True once after a step at which the reference became the current policy.
   bool reference_was_reset() const { return reference_was_reset_; }
@@ -47,8 +47,8 @@ class Learner {
   uint32_t response_length_max_;
   float temperature_ = 1;
   LossOptions loss_;
-  gpu::ThreadPool& threads_;
-  model::Trainer trainer_;
+  Engine& engine_;
+  std::unique_ptr<Trainer> trainer_;
   std::shared_ptr<const model::Policy> reference_;
   bool reference_was_reset_ = false;
   // The versions that a token in a batch may have been sampled under, newest last.

@@ -35,7 +35,7 @@ std::string starved_by(const Batch& batch, const StepReport& report) {
   return reward >= reference ? "reward" : "reference";
 }
 
-wire::Message<wire::WeightManifest> publish(cluster::WeightPublisher& publisher,
+wire::Message<wire::WeightManifest> publish(cluster::WeightSink& publisher,
                                             const model::Policy& policy, bool reference) {
   return publisher.publish(policy.version(), policy.weights().arena.span(), reference);
 }
@@ -117,10 +117,9 @@ void LearnerActor::ask() {
 void LearnerActor::compute(Batch batch) {
   const auto started = options_.clock->now();
   const double waited = env::seconds(started - asked_at_);
-  const caf::actor self = this;
-  options_.compute->post([self, batch = std::move(batch), started, waited, options = options_,
-                          announce = published_] {
-    auto learned = std::make_shared<LearnedStep>();
+  const auto learned = std::make_shared<LearnedStep>();
+  const auto work = [learned, batch = std::move(batch), started, waited, options = options_,
+                     announce = published_] {
     try {
       learner::Learner& learner = *options.learner;
       StepReport& report = learned->stepped.report;
@@ -143,7 +142,9 @@ void LearnerActor::compute(Batch batch) {
     } catch (const Error& error) {
       learned->error = error.what();
     }
-    caf::anon_send(self, step_atom::value, std::move(learned));
+  };
+  options_.compute->post(work, [learned, self = caf::actor(this)] {
+    caf::anon_send(self, step_atom::value, learned);
   });
 }
 

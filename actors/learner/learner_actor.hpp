@@ -17,7 +17,7 @@ struct LearnedStep;  // What a job on the compute seam comes back with.
 
 struct LearnerOptions {
   std::shared_ptr<learner::Learner> learner;  ///< Touched on the compute seam only, once started.
-  std::shared_ptr<cluster::WeightPublisher> publisher;  ///< None: all workers are in this process.
+  std::shared_ptr<cluster::WeightSink> publisher;  ///< None: all workers are in this process.
   env::Compute* compute = nullptr;
   const env::Clock* clock = nullptr;
   uint64_t checkpoint_every = 0;                        ///< Steps; 0: only the last.

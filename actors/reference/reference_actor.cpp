@@ -110,16 +110,17 @@ void ReferenceActor::advance() {
   }
   if (pass->jobs.empty()) return;
   busy_ = true;
-  const caf::actor self = this;
-  options_.compute->post([self, pass, threads = options_.threads] {
+  const auto work = [pass, engine = options_.engine] {
     try {
       std::vector<model::ScoreItem> items;
       for (size_t i = 0; i < pass->jobs.size(); ++i)
         items.push_back({pass->prompts[i], pass->completions[i], pass->temperatures[i]});
-      pass->results = model::score(*pass->policy, items, *threads);
+      pass->results = engine->score(*pass->policy, items);
     } catch (const Error& error) {
       pass->error = error.what();
     }
+  };
+  options_.compute->post(work, [pass, self = caf::actor(this)] {
     PassDone finish = [pass] {
       for (size_t i = 0; i < pass->jobs.size(); ++i) {
         if (pass->error.empty())

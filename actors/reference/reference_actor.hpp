@@ -7,16 +7,16 @@
 #include <map>
 #include <memory>
 
+#include "actors/base/engine.hpp"
 #include "actors/base/messages.hpp"
 #include "actors/base/waiting_jobs.hpp"
 #include "actors/base/weight_receiver.hpp"
-#include "model/engine/scorer.hpp"
 #include "runtime/env/compute.hpp"
 
 namespace thespis {
 
 struct ReferenceOptions {
-  gpu::ThreadPool* threads = nullptr;
+  Engine* engine = nullptr;
   env::Compute* compute = nullptr;
   std::shared_ptr<WeightReceiver> receiver;  ///< Only where weights come from another process.
   uint64_t tokens_per_pass = 16384;  ///< So that an answer does not wait for all of a queue.

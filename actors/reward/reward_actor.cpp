@@ -52,8 +52,7 @@ caf::result<wire::Message<wire::Verdict>> RewardActor::judge(
       list[i].setValue(judgement.components[i].second);
     }
   });
-  const double delay_s = reward_delay_s(options_.delay_mean_s, options_.delay_sigma, options_.seed,
-                                        view->getJob().getGroup(), view->getJob().getSample());
+  const double delay_s = options_.delay_s ? options_.delay_s(key_of(job)) : 0;
   if (delay_s <= 0) return verdict;
   auto promise = make_response_promise();
   delayed_.emplace(next_id_, std::pair{promise, verdict});

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "actors/base/job_key.hpp"
 #include "actors/base/messages.hpp"
 
 namespace thespis {
@@ -26,10 +27,8 @@ using JudgeRule = std::function<Judgement(const wire::Judge::Reader&)>;
 
 struct RewardOptions {
   JudgeRule rule;
-  /// A lognormal sleep before each answer, for experiments with slow rewards; mean 0: none.
-  double delay_mean_s = 0;
-  double delay_sigma = 1;
-  uint64_t seed = 0;
+  /// Seconds that each answer is held back, for experiments with slow rewards; none: no delay.
+  std::function<double(const JobKey&)> delay_s;
 };
 
 class RewardActor : public caf::event_based_actor {

@@ -123,7 +123,7 @@ void SamplerActor::advance() {
     if (generator_)
       generator_->install(pending_);
     else
-      generator_ = std::make_unique<model::Generator>(pending_, options_.limits, *options_.threads);
+      generator_ = options_.engine->make_decoder(pending_, options_.limits);
     installed_ = std::exchange(pending_, nullptr);
   }
   if (!generator_) return;
@@ -132,10 +132,9 @@ void SamplerActor::advance() {
   if (generator_->active_count() == 0) return;
   busy_ = true;
   interrupt_->store(false, std::memory_order_relaxed);
-  const caf::actor self = this;
-  options_.compute->post([self, generator = generator_.get(), interrupt = interrupt_,
-                          steps = options_.steps_per_turn] {
-    auto turn = std::make_shared<Turn>();
+  auto turn = std::make_shared<Turn>();
+  const auto work = [turn, generator = generator_.get(), interrupt = interrupt_,
+                     steps = options_.steps_per_turn] {
     try {
       for (uint32_t i = 0; i < steps && turn->finished.empty(); ++i) {
         if (i > 0 && interrupt->load(std::memory_order_relaxed)) break;
@@ -145,8 +144,9 @@ void SamplerActor::advance() {
     } catch (const Error& error) {
       turn->error = error.what();
     }
-    caf::anon_send(self, step_atom::value, std::move(turn));
-  });
+  };
+  options_.compute->post(
+      work, [turn, self = caf::actor(this)] { caf::anon_send(self, step_atom::value, turn); });
 }
 
 void SamplerActor::deliver(std::vector<model::FinishedSequence>& finished) {

@@ -1,5 +1,5 @@
 #pragma once
-// Writes rollouts: the actor round a Generator. Decode steps run on the compute seam, a few at a
+// Writes rollouts: the actor round a Decoder. Decode steps run on the compute seam, a few at a
 // time; between two steps it takes new jobs in, gives finished ones back, and installs newer
 // weights without dropping what is in flight.
 //   S-1  Only the job in flight on the compute seam touches the generator; the actor does so only
@@ -12,17 +12,17 @@
 #include <memory>
 #include <unordered_map>
 
+#include "actors/base/engine.hpp"
 #include "actors/base/messages.hpp"
 #include "actors/base/waiting_jobs.hpp"
 #include "actors/base/weight_receiver.hpp"
-#include "model/engine/generator.hpp"
 #include "runtime/env/compute.hpp"
 
 namespace thespis {
 
 struct SamplerOptions {
   model::GeneratorLimits limits;
-  gpu::ThreadPool* threads = nullptr;
+  Engine* engine = nullptr;
   env::Compute* compute = nullptr;
   std::shared_ptr<WeightReceiver> receiver;  ///< Only where weights come from another process.
   uint32_t steps_per_turn = 8;  ///< Decode steps before the actor looks at its mailbox again.
@@ -48,7 +48,7 @@ class SamplerActor : public caf::event_based_actor {
   void deliver(std::vector<model::FinishedSequence>& finished);
 
   SamplerOptions options_;
-  std::unique_ptr<model::Generator> generator_;  // None before the first weights.
+  std::unique_ptr<Decoder> generator_;  // None before the first weights.
   std::shared_ptr<const model::Policy> installed_, pending_;
   std::deque<WaitingJob<wire::Generate>> waiting_;
   std::unordered_map<uint64_t, Active> active_;  // By the generator's sequence id.

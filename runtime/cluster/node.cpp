@@ -45,7 +45,7 @@ Node::Node(caf::actor_system& system, const wire::Registry& registry, ClusterOpt
     : options_(checked(std::move(options))),
       memory_domain_(transport::memory_domain()),
       loop_(*this),
-      outbox_(std::make_shared<Outbox>(loop_)),
+      outbox_(std::make_shared<Outbox>([this] { loop_.wake(); })),
       unit_(system),
       shared_{system,
               registry,

@@ -9,7 +9,7 @@ bool Outbox::push(Item item) {
   if (closed_.load()) return false;
   items_.push_back(std::move(item));
   filled_.store(true, std::memory_order_seq_cst);
-  loop_->wake();
+  wake_();
   return true;
 }
 

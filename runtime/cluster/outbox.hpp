@@ -10,10 +10,10 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include "runtime/transport/event_loop.hpp"
-#include "runtime/transport/ucx_channel.hpp"
+#include "runtime/transport/frame_channel.hpp"
 
 namespace thespis::cluster {
 
@@ -38,7 +38,8 @@ class Outbox {
     Task task;
   };
 
-  explicit Outbox(transport::EventLoop& loop) : loop_(&loop) {}
+  /// `wake` is called from any thread: the network thread has something to do.
+  explicit Outbox(std::function<void()> wake) : wake_(std::move(wake)) {}
 
   /// False after close(): nothing was taken.
   bool push(Item item);
@@ -52,7 +53,7 @@ class Outbox {
   bool on_network_thread() const { return std::this_thread::get_id() == thread_.load(); }
 
  private:
-  transport::EventLoop* const loop_;
+  const std::function<void()> wake_;
   std::atomic<bool> filled_{false};
   std::atomic<bool> closed_{false};
   std::atomic<std::thread::id> thread_{};

@@ -36,7 +36,7 @@ void answer_with(const caf::error& error, const caf::strong_actor_ptr& to,
 
 }  // namespace
 
-Session::Session(const Shared& shared, transport::UcxChannel& channel, Owner& owner,
+Session::Session(const Shared& shared, transport::FrameChannel& channel, Owner& owner,
                  std::string peer)
     : shared_(shared),
       channel_(&channel),
@@ -81,7 +81,7 @@ caf::error Session::submit(uint64_t remote_id, caf::mailbox_element& what) {
   const bool request = what.mid.is_request();
   Outgoing out{.to = remote_id, .message = what.mid, .sender = what.sender, .frame = {}};
   if (caf::error unknown = encode(what, out)) return unknown;  // A request's sender hears of it.
-  Admission admission = admit(transport::UcxChannel::cost_bytes(out.frame), request);
+  Admission admission = admit(transport::FrameChannel::cost_bytes(out.frame), request);
   if (admission == Admission::kTooLarge) {
     caf::error error = caf::make_error(caf::sec::invalid_argument,
                                        "a message of " + std::to_string(out.frame.size_bytes()) +
@@ -91,7 +91,7 @@ caf::error Session::submit(uint64_t remote_id, caf::mailbox_element& what) {
     if (what.mid.is_response()) {
       out.kind = FrameKind::kError;
       out.frame = error_to_frame(error);
-      admission = admit(transport::UcxChannel::cost_bytes(out.frame), false);
+      admission = admit(transport::FrameChannel::cost_bytes(out.frame), false);
     }
   }
   if (admission != Admission::kAdmitted && !request) {
@@ -105,7 +105,7 @@ caf::error Session::submit(uint64_t remote_id, caf::mailbox_element& what) {
       (request && pending_count_.fetch_add(1) >= shared_.limits.pending_requests_max)) {
     if (admission == Admission::kAdmitted) {
       pending_count_.fetch_sub(1);
-      sent(transport::UcxChannel::cost_bytes(out.frame));
+      sent(transport::FrameChannel::cost_bytes(out.frame));
     }
     return caf::make_error(caf::sec::unavailable_or_would_block,
                            "too much is under way to " + peer_ + " already");
@@ -158,7 +158,7 @@ uint64_t Session::export_actor(const caf::strong_actor_ptr& actor) {
     down.to = id;
     down.kind = FrameKind::kDown;
     down.frame = error_to_frame(reason);
-    self->queued_bytes_.fetch_add(transport::UcxChannel::cost_bytes(down.frame));
+    self->queued_bytes_.fetch_add(transport::FrameChannel::cost_bytes(down.frame));
     // The actor's last messages may still be in the outbox: this goes after them.
     self->shared_.outbox->push({self, std::move(down), {}});
     self->shared_.outbox->push([self, id] { self->actor_ended(id); });
@@ -189,7 +189,7 @@ void Session::deliver(const caf::strong_actor_ptr& to, caf::strong_actor_ptr fro
   to->enqueue(std::move(from), id, std::move(content), shared_.unit.context_for(to->get()));
 }
 
-void Session::receive(transport::UcxChannel::Received received) {
+void Session::receive(transport::ReceivedFrame received) {
   if (channel_ == nullptr) return;
   bytes_received_ += received.frame.size_bytes();
   const transport::FrameHeader& header = received.header;
@@ -216,7 +216,7 @@ void Session::receive(transport::UcxChannel::Received received) {
               std::to_string(static_cast<uint64_t>(header.kind)));
 }
 
-void Session::receive_response(transport::UcxChannel::Received received, caf::message_id id) {
+void Session::receive_response(transport::ReceivedFrame received, caf::message_id id) {
   const auto found = pending_.find(id.request_id().integer_value());
   if (found == pending_.end()) return;  // An actor may answer twice; the first one counted.
   const Pending request = std::move(found->second);
@@ -232,7 +232,7 @@ void Session::receive_response(transport::UcxChannel::Received received, caf::me
             std::move(content));
 }
 
-void Session::receive_for_export(transport::UcxChannel::Received received, caf::message_id id) {
+void Session::receive_for_export(transport::ReceivedFrame received, caf::message_id id) {
   const auto found = exports_.find(received.header.to);
   auto from = proxy(received.header.from);
   if (found == exports_.end()) {
@@ -243,7 +243,7 @@ void Session::receive_for_export(transport::UcxChannel::Received received, caf::
                     .sender = nullptr,
                     .kind = FrameKind::kError,
                     .frame = error_to_frame(gone)};
-    queued_bytes_.fetch_add(transport::UcxChannel::cost_bytes(answer.frame));
+    queued_bytes_.fetch_add(transport::FrameChannel::cost_bytes(answer.frame));
     return send(std::move(answer));
   }
   const caf::strong_actor_ptr to = found->second;

@@ -21,7 +21,7 @@
 
 #include "runtime/cluster/network_unit.hpp"
 #include "runtime/cluster/outbox.hpp"
-#include "runtime/transport/ucx_channel.hpp"
+#include "runtime/transport/frame_channel.hpp"
 #include "runtime/wire/registry.hpp"
 
 namespace thespis::cluster {
@@ -50,14 +50,14 @@ class Session : public std::enable_shared_from_this<Session> {
   };
   /// `channel` is connected before the first submit(); it and the owner may go after close().
   /// `peer` is for errors.
-  Session(const Shared& shared, transport::UcxChannel& channel, Owner& owner, std::string peer);
+  Session(const Shared& shared, transport::FrameChannel& channel, Owner& owner, std::string peer);
 
   /// From any thread: takes over a message for the peer's actor, or says why not.
   caf::error submit(uint64_t remote_id, caf::mailbox_element& what);
 
   void send(Outgoing outgoing);
   /// Throws Error for what no node of ours sends, kj::Exception for a malformed error.
-  void receive(transport::UcxChannel::Received received);
+  void receive(transport::ReceivedFrame received);
   /// Our number for an actor that the peer may reach from now on.
   uint64_t export_actor(const caf::strong_actor_ptr& actor);
   caf::strong_actor_ptr proxy(uint64_t remote_id);
@@ -82,13 +82,13 @@ class Session : public std::enable_shared_from_this<Session> {
   Admission admit(uint64_t cost_bytes, bool refusable);
   void deliver(const caf::strong_actor_ptr& to, caf::strong_actor_ptr from, caf::message_id id,
                caf::message content);
-  void receive_response(transport::UcxChannel::Received received, caf::message_id id);
-  void receive_for_export(transport::UcxChannel::Received received, caf::message_id id);
+  void receive_response(transport::ReceivedFrame received, caf::message_id id);
+  void receive_for_export(transport::ReceivedFrame received, caf::message_id id);
   void actor_ended(uint64_t export_id);
 
   const Shared shared_;
-  transport::UcxChannel* channel_;  // Null after close().
-  Owner* owner_;                    // Null after close().
+  transport::FrameChannel* channel_;  // Null after close().
+  Owner* owner_;                      // Null after close().
   const std::string peer_;
   const caf::node_id node_id_;
   std::atomic<uint64_t> queued_bytes_{0};

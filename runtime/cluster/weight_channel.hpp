@@ -18,7 +18,17 @@
 
 namespace thespis::cluster {
 
-class WeightPublisher {
+/// Where the learner leaves new weights. Thread-safe.
+class WeightSink {
+ public:
+  virtual ~WeightSink() = default;
+  /// Copies the arena, checksums and offers it; returns the manifest to send.
+  virtual wire::Message<wire::WeightManifest> publish(uint64_t policy_version,
+                                                      std::span<const float> arena,
+                                                      bool reference) = 0;
+};
+
+class WeightPublisher final : public WeightSink {
  public:
   struct Options {
     uint64_t run_id = 0;
@@ -27,13 +37,12 @@ class WeightPublisher {
     std::string host = "127.0.0.1";
   };
   explicit WeightPublisher(Options options);
-  ~WeightPublisher();
+  ~WeightPublisher() override;
   WeightPublisher(const WeightPublisher&) = delete;
   WeightPublisher& operator=(const WeightPublisher&) = delete;
 
-  /// Copies the arena, checksums and offers it; returns the manifest to send. Thread-safe.
   wire::Message<wire::WeightManifest> publish(uint64_t policy_version, std::span<const float> arena,
-                                              bool reference = false);
+                                              bool reference = false) override;
 
  private:
   class Impl;
@@ -54,7 +63,20 @@ struct FetchedWeights {
   std::shared_ptr<const void> owner;
 };
 
-class WeightFetcher {
+/// Where a worker gets announced weights. One caller at a time.
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+  /// Blocks until the weights are here and verified, or says why not.
+  virtual FetchedWeights fetch(const wire::Message<wire::WeightManifest>& manifest) = 0;
+};
+
+/// What every source asks before it hands weights on (WC-2): the checksum that their manifest
+/// names.
+FetchedWeights verified(std::span<const uint8_t> bytes, std::shared_ptr<const void> owner,
+                        uint64_t version, uint64_t checksum);
+
+class WeightFetcher final : public WeightSource {
  public:
   /// kUcxOnly is for tests and measurements.
   enum class Way { kSharedMemoryOnSameHost, kUcxOnly };
@@ -65,12 +87,11 @@ class WeightFetcher {
     std::chrono::milliseconds chunk_deadline{10000};
   };
   explicit WeightFetcher(Options options);
-  ~WeightFetcher();
+  ~WeightFetcher() override;
   WeightFetcher(const WeightFetcher&) = delete;
   WeightFetcher& operator=(const WeightFetcher&) = delete;
 
-  /// Blocks until the weights are here and verified, or says why not. One caller at a time.
-  FetchedWeights fetch(const wire::Message<wire::WeightManifest>& manifest);
+  FetchedWeights fetch(const wire::Message<wire::WeightManifest>& manifest) override;
 
  private:
   class Impl;

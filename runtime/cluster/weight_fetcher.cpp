@@ -49,6 +49,14 @@ FetchedWeights failed(FetchStatus status, std::string detail) {
 
 }  // namespace
 
+FetchedWeights verified(std::span<const uint8_t> bytes, std::shared_ptr<const void> owner,
+                        uint64_t version, uint64_t checksum) {
+  if (XXH3_64bits(bytes.data(), bytes.size()) != checksum)
+    return failed(FetchStatus::kCorrupt,
+                  "the checksum of weights version " + std::to_string(version) + " differs");
+  return {FetchStatus::kOk, {}, as_floats(bytes), std::move(owner)};
+}
+
 class WeightFetcher::Impl {
  public:
   explicit Impl(Options options) : options_(options), memory_domain_(transport::memory_domain()) {}
@@ -85,7 +93,7 @@ class WeightFetcher::Impl {
                                                                        : FetchStatus::kSuperseded,
                     opened.detail);
     const auto bytes = opened.file->bytes();
-    return checked(bytes, std::move(opened.file), wanted);
+    return verified(bytes, std::move(opened.file), wanted.version, wanted.checksum);
   }
 
   FetchedWeights get(const std::string& packed, uint64_t address, const MemoryFileHeader& wanted) {
@@ -114,20 +122,12 @@ class WeightFetcher::Impl {
     }
     if (!(before == wanted) || !(after == wanted))
       return failed(FetchStatus::kSuperseded, "the publisher holds other weights there by now");
-    return checked(pages->bytes(), pages, wanted);
+    return verified(pages->bytes(), pages, wanted.version, wanted.checksum);
   }
 
   void get_header(MemoryFileHeader& header, uint64_t address, const std::string& key) {
     client_->get({reinterpret_cast<uint8_t*>(&header), sizeof header}, address, key,
                  options_.chunk_bytes, options_.chunk_deadline);
-  }
-
-  static FetchedWeights checked(std::span<const uint8_t> bytes, std::shared_ptr<const void> owner,
-                                const MemoryFileHeader& wanted) {
-    if (XXH3_64bits(bytes.data(), bytes.size()) != wanted.checksum)
-      return failed(FetchStatus::kCorrupt, "the checksum of weights version " +
-                                               std::to_string(wanted.version) + " differs");
-    return {FetchStatus::kOk, {}, as_floats(bytes), std::move(owner)};
   }
 
   const Options options_;

@@ -1,13 +1,7 @@
 #include "runtime/config/keys.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <numeric>
-
-#include <fmt/format.h>
-
-#include "runtime/base/assert.hpp"
 
 namespace thespis::config {
 namespace {
@@ -224,90 +218,10 @@ const Key kKeys[] = {
 
 #undef THESPIS_KEY
 
-// Restricted Damerau-Levenshtein: insertions, deletions, replacements, swaps of neighbours.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> before(b.size() + 1), previous(b.size() + 1), row(b.size() + 1);
-  std::iota(previous.begin(), previous.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replace = previous[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      row[j] = std::min({previous[j] + 1, row[j - 1] + 1, replace});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-    std::swap(before, previous);
-    std::swap(previous, row);
-  }
-  return previous[b.size()];
-}
-
-std::string number(double value) {
-  if (value == std::floor(value) && std::abs(value) < 1e15)
-    return std::to_string(static_cast<int64_t>(value));
-  return value == kUint63 ? "9223372036854775807" : fmt::format("{}", value);
-}
-
 }  // namespace
-
-std::string_view Key::section() const {
-  const auto dot = name.rfind('.');
-  return dot == name.npos ? std::string_view() : name.substr(0, dot);
-}
-
-std::string_view Key::leaf() const {
-  return name.substr(name.rfind('.') + 1);
-}
-
-std::string Key::expectation() const {
-  Recipe recipe;
-  const Field where = field(recipe);
-  if (const auto* one_of = std::get_if<Choice>(&where))
-    return fmt::format("one of \"{}\"", fmt::join(one_of->names, "\", \""));
-  if (std::holds_alternative<bool*>(where)) return "true or false";
-  if (std::holds_alternative<std::string*>(where)) return "a text in quotes";
-  if (std::holds_alternative<std::vector<std::string>*>(where))
-    return "a list of texts, as [\"a\", \"b\"]";
-  const auto& range = std::get<Range>(rule);
-  return fmt::format("{} {} {} {} {}",
-                     std::holds_alternative<double*>(where) ? "a number" : "a whole number",
-                     range.open ? "above" : "from", number(range.low),
-                     range.open ? "and at most" : "to", number(range.high));
-}
 
 std::span<const Key> keys() {
   return kKeys;
-}
-
-const Key* find_key(std::string_view name) {
-  const auto found = std::find_if(std::begin(kKeys), std::end(kKeys),
-                                  [name](const Key& k) { return k.name == name; });
-  return found == std::end(kKeys) ? nullptr : found;
-}
-
-std::string_view nearest_key(std::string_view name) {
-  constexpr size_t kNameBytesMax = 256;  // The rest of a longer name says nothing more.
-  name = name.substr(0, kNameBytesMax);
-  const auto leaf = name.substr(name.rfind('.') + 1);
-  const Key* nearest = nullptr;
-  size_t least = 0;
-  for (const Key& key : kKeys) {
-    // Right key, wrong section: one step away, whatever the section's name. A slip in both counts
-    // twice.
-    const size_t moved = 1 + 2 * edit_distance(leaf, key.leaf());
-    const size_t distance = std::min(edit_distance(name, key.name), moved);
-    if (nearest == nullptr || distance < least) nearest = &key, least = distance;
-  }
-  THESPIS_ASSERT(nearest != nullptr);
-  return nearest->name;
-}
-
-bool is_section(std::string_view name) {
-  return std::any_of(std::begin(kKeys), std::end(kKeys), [name](const Key& key) {
-    return key.section() == name ||
-           (key.section().size() > name.size() && key.section().starts_with(name) &&
-            key.section()[name.size()] == '.');
-  });
 }
 
 }  // namespace thespis::config

@@ -20,17 +20,17 @@ ComputeThread::~ComputeThread() {
   thread_.join();
 }
 
-void ComputeThread::post(std::function<void()> job) {
+void ComputeThread::post(std::function<void()> work, std::function<void()> done) {
   {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
+    jobs_.push_back({std::move(work), std::move(done)});
   }
   wake_.notify_one();
 }
 
 void ComputeThread::run() {
   for (;;) {
-    std::function<void()> job;
+    Job job;
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
@@ -38,7 +38,8 @@ void ComputeThread::run() {
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }
-    job();
+    job.work();
+    job.done();
   }
 }
 

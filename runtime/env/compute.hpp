@@ -16,9 +16,11 @@ namespace thespis::env {
 class Compute {
  public:
   virtual ~Compute() = default;
-  /// Runs `job` after all earlier ones of this object, one at a time. A job must not throw: what
-  /// can fail catches its own failure and sends it to whoever must know.
-  virtual void post(std::function<void()> job) = 0;
+  /// Runs `work` after all earlier ones of this object, one at a time, and `done` when it has
+  /// ended. Neither may throw: what can fail catches its own failure. `work` computes and touches
+  /// no actor; `done` sends the result to whoever must know. (In virtual time all of the work is
+  /// computed in one instant, and `done` is called when the time that it takes has passed.)
+  virtual void post(std::function<void()> work, std::function<void()> done) = 0;
 };
 
 /// One thread of its own that sleeps while there is nothing to do. The destructor finishes what was
@@ -27,13 +29,16 @@ class ComputeThread final : public Compute {
  public:
   explicit ComputeThread(const std::string& name);
   ~ComputeThread() override;
-  void post(std::function<void()> job) override;
+  void post(std::function<void()> work, std::function<void()> done) override;
 
  private:
   void run();
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> jobs_;  // Bounded by the actors: each has one job in flight.
+  struct Job {
+    std::function<void()> work, done;
+  };
+  std::deque<Job> jobs_;  // Bounded by the actors: each has one job in flight.
   bool stopping_ = false;
   std::thread thread_;
 };

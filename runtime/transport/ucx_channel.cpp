@@ -29,6 +29,7 @@ UcxChannel::UcxChannel(std::shared_ptr<UcxContext> context, std::shared_ptr<Buff
     : pool_(std::move(pool)),
       token_(token),
       limits_(limits),
+      order_(limits.reordered_frames_max),
       worker_(std::make_unique<UcxWorker>(std::move(context))) {
   ucp_am_handler_param_t handler{};
   handler.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB |
@@ -173,21 +174,8 @@ void UcxChannel::finish_receive(Receiving* receiving, ucs_status_t status) {
 }
 
 void UcxChannel::arrived(const FrameHeader& header, wire::Frame frame) {
-  if (header.number != received_count_ + 1) {
-    if (header.number <= received_count_ || early_.contains(header.number))
-      return fail("it sent frame " + std::to_string(header.number) + " twice");
-    if (early_.size() >= limits_.reordered_frames_max)
-      return fail("it sent too many frames ahead of frame " + std::to_string(received_count_ + 1));
-    early_.emplace(header.number, Received{header, std::move(frame)});
-    return;
-  }
-  ++received_count_;
-  received_.push_back({header, std::move(frame)});
-  for (auto next = early_.begin(); next != early_.end() && next->first == received_count_ + 1;
-       next = early_.erase(next)) {
-    ++received_count_;
-    received_.push_back(std::move(next->second));
-  }
+  std::string wrong = order_.arrived({header, std::move(frame)}, received_);
+  if (!wrong.empty()) fail(std::move(wrong));
 }
 
 }  // namespace thespis::transport

@@ -16,41 +16,24 @@
 #include <vector>
 
 #include "runtime/transport/buffer_pool.hpp"
+#include "runtime/transport/frame_channel.hpp"
 #include "runtime/transport/ucx_context.hpp"
 #include "runtime/wire/message.hpp"
 
 namespace thespis::transport {
 
-/// What a frame is to the cluster (runtime/cluster/session.cpp).
-enum class FrameKind : uint64_t { kMessage = 1, kError = 2, kNothing = 3, kExit = 4, kDown = 5 };
-
-/// Goes before each frame, little-endian as the hosts are.
-struct FrameHeader {
-  uint64_t token = 0;
-  uint64_t number = 0;  ///< 1, 2, ... in each direction; set by send().
-  FrameKind kind = FrameKind::kMessage;
-  uint64_t type_id = 0;
-  uint64_t to = 0;       ///< Actor at the receiver.
-  uint64_t from = 0;     ///< Actor at the sender, 0: none.
-  uint64_t message = 0;  ///< caf::message_id, with a call number of the session for requests.
-};
-static_assert(sizeof(FrameHeader) == 56);
-
-class UcxChannel {
+class UcxChannel final : public FrameChannel {
  public:
   struct Limits {
     uint64_t frame_bytes_max;
     uint64_t reordered_frames_max = uint64_t{1} << 20;
   };
-  struct Received {
-    FrameHeader header;
-    wire::Frame frame;  ///< Empty for kNothing, or an error that says nothing.
-  };
+  using Received = ReceivedFrame;
 
   /// `token` is what the peer must know.
   UcxChannel(std::shared_ptr<UcxContext> context, std::shared_ptr<BufferPool> pool, uint64_t token,
              Limits limits);
-  ~UcxChannel();
+  ~UcxChannel() override;
   UcxChannel(const UcxChannel&) = delete;
   UcxChannel& operator=(const UcxChannel&) = delete;
 
@@ -60,7 +43,7 @@ class UcxChannel {
   /// `token` is what the peer drew. Throws Error where UCX finds no way to it.
   void connect(const std::string& address, uint64_t token);
 
-  void send(FrameHeader header, wire::Frame frame);
+  void send(FrameHeader header, wire::Frame frame) override;
   /// True where something was done; received frames then wait in take_received().
   bool progress();
   /// Replaces the content of `into` by the frames that are next in order, since the last call.
@@ -75,15 +58,10 @@ class UcxChannel {
   uint64_t sending() const { return sending_; }
 
   uint64_t sent_count() const { return sent_count_; }
-  uint64_t received_count() const { return received_count_; }
+  uint64_t received_count() const { return order_.count(); }
   uint64_t dropped_count() const { return dropped_count_; }
   /// Not empty: the channel is of no more use, and why.
   const std::string& failure() const { return failure_; }
-
-  /// How much of `queued_bytes` a frame takes, its header included.
-  static uint64_t cost_bytes(const wire::Frame& frame) {
-    return frame.size_bytes() + sizeof(FrameHeader);
-  }
 
  private:
   struct Sending;
@@ -105,12 +83,11 @@ class UcxChannel {
   std::vector<std::unique_ptr<Sending>> sendings_;  // All there are, for reuse.
   std::vector<Sending*> free_sendings_;
   std::map<Receiving*, std::unique_ptr<Receiving>> receivings_;
-  std::map<uint64_t, Received> early_;  // Numbers whose turn has not come.
+  FrameOrder order_;
   std::vector<Received> received_;
   uint64_t sending_ = 0;
   uint64_t sent_bytes_ = 0;
   uint64_t sent_count_ = 0;
-  uint64_t received_count_ = 0;
   uint64_t dropped_count_ = 0;
   std::string failure_;
   std::unique_ptr<UcxWorker>

@@ -1,4 +1,4 @@
-#include "app/workers.hpp"
+#include "actors/training/workers.hpp"
 
 #include <charconv>
 #include <sstream>
@@ -10,7 +10,7 @@
 #include "runtime/base/error.hpp"
 #include "tasks/verifier.hpp"
 
-namespace thespis::app {
+namespace thespis {
 namespace {
 
 // Sequences that wait at a reference beside those being scored: one pass is never short of work.
@@ -63,12 +63,12 @@ unsigned thread_count(uint32_t asked) {
   return asked != 0 ? asked : std::thread::hardware_concurrency();
 }
 
-Workers::Workers(caf::actor_system& system, const config::Recipe& recipe, gpu::ThreadPool& threads,
+Workers::Workers(const Host& host, const config::Recipe& recipe, RewardOptions rewards,
                  std::shared_ptr<WeightReceiver> receiver)
-    : system_(system), recipe_(recipe), threads_(threads), receiver_(std::move(receiver)) {}
+    : host_(host), recipe_(recipe), rewards_(std::move(rewards)), receiver_(std::move(receiver)) {}
 
 env::Compute& Workers::new_compute(const std::string& name) {
-  return *computes_.emplace_back(std::make_unique<env::ComputeThread>(name));
+  return *computes_.emplace_back(host_.make_compute(name));
 }
 
 std::vector<Worker> Workers::spawn(const Roles& roles) {
@@ -83,36 +83,32 @@ Worker Workers::spawn_sampler() {
   const auto& rollout = recipe_.rollout;
   SamplerOptions options;
   options.limits = {rollout.slots, rollout.max_prompt_length + rollout.max_response_length};
-  options.threads = &threads_;
+  options.engine = &host_.engine;
   options.compute = &new_compute("sampler");
   options.receiver = receiver_;
   // A quarter more than it decodes at a time, so that a finished sequence's slot is refilled at
   // once.
   const uint32_t capacity = rollout.slots + rollout.slots / 4;
-  return {"sampler", system_.spawn<SamplerActor>(std::move(options)), capacity};
+  return {"sampler", host_.system.spawn<SamplerActor>(std::move(options)), capacity};
 }
 
 Worker Workers::spawn_reward() {
-  const auto& rewards = recipe_.rewards;
-  RewardOptions options;
-  options.rule = judge_rule(rewards);
-  options.delay_mean_s = rewards.delay_mean_s;
-  options.delay_sigma = rewards.delay_sigma;
-  options.seed = recipe_.seed;
-  return {"reward", system_.spawn<RewardActor>(std::move(options)), rewards.capacity};
+  return {"reward", host_.system.spawn<RewardActor>(rewards_), recipe_.rewards.capacity};
 }
 
 Worker Workers::spawn_reference() {
   ReferenceOptions options;
-  options.threads = &threads_;
+  options.engine = &host_.engine;
   options.compute = &new_compute("reference");
   options.receiver = receiver_;
-  return {"reference", system_.spawn<ReferenceActor>(std::move(options)), kReferenceCapacity};
+  return {"reference", host_.system.spawn<ReferenceActor>(std::move(options)), kReferenceCapacity};
 }
 
-JudgeRule judge_rule(const config::RewardsSection& rewards) {
+RewardOptions reward_options(const config::Recipe& recipe) {
+  const auto& rewards = recipe.rewards;
+  RewardOptions options;
   const tasks::RewardWeights weights{rewards.accuracy_weight, rewards.format_weight};
-  return [weights](const wire::Judge::Reader& job) {
+  options.rule = [weights](const wire::Judge::Reader& job) {
     const auto verdict =
         tasks::judge(std::string_view(job.getKind().cStr(), job.getKind().size()),
                      {job.getTask().cStr(), job.getTask().size()},
@@ -125,6 +121,12 @@ JudgeRule judge_rule(const config::RewardsSection& rewards) {
     judgement.detail = verdict.detail;
     return judgement;
   };
+  if (rewards.delay_mean_s > 0)
+    options.delay_s = [mean = rewards.delay_mean_s, sigma = rewards.delay_sigma,
+                       seed = recipe.seed](const JobKey& key) {
+      return reward_delay_s(mean, sigma, seed, key.group, key.sample);
+    };
+  return options;
 }
 
-}  // namespace thespis::app
+}  // namespace thespis

@@ -12,7 +12,7 @@
 #include "runtime/config/recipe.hpp"
 #include "tasks/data/data_set.hpp"
 
-namespace thespis::app {
+namespace thespis {
 
 struct RunInputs {
   config::Recipe recipe;
@@ -35,4 +35,4 @@ std::vector<PromptText> held_out_prompts(const RunInputs& inputs);
 /// What all episodes have in common; the pools are filled in by the caller.
 EpisodeContext episode_context(const RunInputs& inputs, const env::Clock& clock);
 
-}  // namespace thespis::app
+}  // namespace thespis

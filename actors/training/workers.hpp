@@ -8,11 +8,10 @@
 
 #include "actors/base/weight_receiver.hpp"
 #include "actors/reward/reward_actor.hpp"
-#include "gpu/thread_pool.hpp"
+#include "actors/training/host.hpp"
 #include "runtime/config/recipe.hpp"
-#include "runtime/env/compute.hpp"
 
-namespace thespis::app {
+namespace thespis {
 
 /// Of worker processes as of `thespis node --roles`: how many of each.
 struct Roles {
@@ -31,10 +30,13 @@ struct Worker {
 /// What `engine.threads` or --threads asks for; 0: all cores.
 unsigned thread_count(uint32_t asked);
 
+/// How this recipe's rewards judge: the rules of tasks/ with its weights, and its delays.
+RewardOptions reward_options(const config::Recipe& recipe);
+
 class Workers {
  public:
   /// `receiver` only where weights come from another process. All borrowed things outlive this.
-  Workers(caf::actor_system& system, const config::Recipe& recipe, gpu::ThreadPool& threads,
+  Workers(const Host& host, const config::Recipe& recipe, RewardOptions rewards,
           std::shared_ptr<WeightReceiver> receiver);
   std::vector<Worker> spawn(const Roles& roles);
   Worker spawn_sampler();
@@ -44,14 +46,11 @@ class Workers {
  private:
   env::Compute& new_compute(const std::string& name);
 
-  caf::actor_system& system_;
+  const Host host_;
   const config::Recipe& recipe_;
-  gpu::ThreadPool& threads_;
+  const RewardOptions rewards_;
   std::shared_ptr<WeightReceiver> receiver_;
-  std::vector<std::unique_ptr<env::ComputeThread>> computes_;
+  std::vector<std::unique_ptr<env::Compute>> computes_;
 };
 
-/// The rules of tasks/ with this recipe's weights.
-JudgeRule judge_rule(const config::RewardsSection& rewards);
-
-}  // namespace thespis::app
+}  // namespace thespis

@@ -1,11 +1,11 @@
-#include "app/run_inputs.hpp"
+#include "actors/training/run_inputs.hpp"
 
 #include <algorithm>
 
 #include "model/hf/hf_directory.hpp"
 #include "runtime/base/error.hpp"
 
-namespace thespis::app {
+namespace thespis {
 
 RunInputs load_inputs(const config::Recipe& recipe) {
   RunInputs inputs;
@@ -74,4 +74,4 @@ EpisodeContext episode_context(const RunInputs& inputs, const env::Clock& clock)
   return context;
 }
 
-}  // namespace thespis::app
+}  // namespace thespis

@@ -1,0 +1,74 @@
+#pragma once
+// What actors compute with: decoding, scoring, training. The engine of model/ does it; the
+// simulator has one that only charges the time which it would take. Called on the compute seam
+// alone.
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "gpu/thread_pool.hpp"
+#include "model/engine/generator.hpp"
+#include "model/engine/policy.hpp"
+#include "model/engine/scorer.hpp"
+#include "model/engine/trainer.hpp"
+
+namespace thespis {
+
+/// Writes completions, many at a time (model/engine/generator.hpp says what holds of it).
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  virtual void install(std::shared_ptr<const model::Policy> policy) = 0;
+  virtual bool has_free_slot() const = 0;
+  virtual uint32_t active_count() const = 0;
+  virtual void add(model::SequenceRequest request) = 0;
+  virtual bool cancel(uint64_t id) = 0;
+  virtual std::vector<model::FinishedSequence> step() = 0;
+};
+
+/// Takes optimizer steps (model/engine/trainer.hpp says what holds of it).
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+  virtual model::Trainer::StepStats step(std::span<const model::TrainItem> items,
+                                         const model::LossGradient& loss, double learning_rate) = 0;
+  virtual std::shared_ptr<const model::Policy> policy() const = 0;
+  virtual std::span<const float> first_moment() const = 0;
+  virtual std::span<const float> second_moment() const = 0;
+  virtual uint64_t step_count() const = 0;
+  virtual void restore(std::shared_ptr<const model::Policy> policy,
+                       std::span<const float> first_moment, std::span<const float> second_moment,
+                       uint64_t step_count) = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual std::unique_ptr<Decoder> make_decoder(std::shared_ptr<const model::Policy> policy,
+                                                model::GeneratorLimits limits) = 0;
+  virtual std::unique_ptr<Trainer> make_trainer(std::shared_ptr<const model::Policy> initial,
+                                                const model::AdamWOptions& options,
+                                                const model::TrainerLimits& limits) = 0;
+  /// Log-probs of given completions under a policy.
+  virtual std::vector<model::ScoreResult> score(const model::Policy& policy,
+                                                std::span<const model::ScoreItem> items) = 0;
+};
+
+/// The engine of model/ on the threads of a pool, which outlives it.
+class LocalEngine final : public Engine {
+ public:
+  explicit LocalEngine(gpu::ThreadPool& threads) : threads_(threads) {}
+  std::unique_ptr<Decoder> make_decoder(std::shared_ptr<const model::Policy> policy,
+                                        model::GeneratorLimits limits) override;
+  std::unique_ptr<Trainer> make_trainer(std::shared_ptr<const model::Policy> initial,
+                                        const model::AdamWOptions& options,
+                                        const model::TrainerLimits& limits) override;
+  std::vector<model::ScoreResult> score(const model::Policy& policy,
+                                        std::span<const model::ScoreItem> items) override;
+
+ private:
+  gpu::ThreadPool& threads_;
+};
+
+}  // namespace thespis
