@@ -1,0 +1,32 @@
+#pragma once
+// The table of languages: how a source is compiled, how it runs. A language is a row.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/sandbox/job.hpp"
+
+namespace thespis::sandbox {
+
+struct Language {
+  std::string name;         ///< "cpp"; what Program::language says.
+  std::string source_file;  ///< "main.cpp", in the working directory.
+  /// Absolute path first; empty: the source runs as it is. Must leave the executable as "main".
+  std::vector<std::string> compile;
+  /// Absolute path first; empty: the executable itself.
+  std::vector<std::string> run;
+  /// A header that is worth precompiling, as #include names it; empty: none. Compiled with the
+  /// flags of `compile` and found first because of "-I/precompiled".
+  std::string header;
+  Limits compile_limits;
+  bool zygote = false;  ///< A warm process of the interpreter forks each run.
+};
+
+/// C++, C, Python.
+std::span<const Language> languages();
+/// Null: no such row.
+const Language* find_language(std::string_view name);
+
+}  // namespace thespis::sandbox
