@@ -43,6 +43,13 @@ struct File {
   std::string bytes;
 };
 
+/// A descriptor of the caller's that the program has too.
+struct Inherited {
+  int number = 4;  ///< In the program.
+  std::shared_ptr<const Descriptor> descriptor;
+};
+constexpr size_t kInheritedMax = 4;
+
 struct Job {
   ProgramRef program;
   std::vector<std::string> arguments;  ///< After the program's name.
@@ -52,8 +59,8 @@ struct Job {
   /// False: a process of its own instead of the zygote's child (languages without zygote have no
   /// other).
   bool zygote = true;
-  /// Becomes descriptor 4, for instance one end of a socket pair between two jobs.
-  std::shared_ptr<const Descriptor> channel;
+  /// Further descriptors, numbered 4 to 15: pipes between two jobs. At most kInheritedMax.
+  std::vector<Inherited> inherited;
 };
 
 enum class Ending : uint8_t {

@@ -26,6 +26,9 @@ struct Options {
   bool allow_weaker = false;
   /// Precompiled headers are kept here between runs; empty: only in memory.
   std::filesystem::path cache;
+  /// Trusted Python modules ("name.py") that every Python program can import; the zygote has them
+  /// loaded.
+  std::vector<File> python_modules;
   /// Layers to leave out: for tests that show what each is good for.
   Layers without;
 };
@@ -43,8 +46,11 @@ class Sandbox {
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
 
-  /// False: the queue is full; poll first. Throws InputError: no such language.
-  [[nodiscard]] bool run(Job job, RunDone done);
+  /// Names the job for cancel(); 0: the queue is full, poll first. Throws InputError: no such
+  /// language, or more than can be given to a program.
+  [[nodiscard]] uint64_t run(Job job, RunDone done);
+  /// Its callback comes soon, with kInfrastructure unless it had ended already.
+  void cancel(uint64_t job);
   /// The same source and language gives the same Program without a second compilation, while
   /// somebody holds it or the cache of the last ones does. Throws InputError: no such language.
   [[nodiscard]] bool compile(std::string_view language, std::string source, CompileDone done);
