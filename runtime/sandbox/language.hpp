@@ -17,9 +17,11 @@ struct Language {
   std::vector<std::string> compile;
   /// Absolute path first; empty: the executable itself.
   std::vector<std::string> run;
-  /// A header that is worth precompiling, as #include names it; empty: none. Compiled with the
-  /// flags of `compile` and found first because of "-I/precompiled".
+  /// A header that is worth precompiling, as #include names it; empty: none. `precompile` turns
+  /// "header.hpp", which includes it, into "header.gch", with the flags of `compile`; there
+  /// "-I/precompiled" finds it first.
   std::string header;
+  std::vector<std::string> precompile;
   Limits compile_limits;
   bool zygote = false;  ///< A warm process of the interpreter forks each run.
 };

@@ -10,21 +10,20 @@ struct Row {
   bool needed;
 };
 /// In the order of Layer.
-constexpr std::array<Row, static_cast<size_t>(Layer::kCount)> kRows = {
-    {{"user", true},
-     {"mount", true},
-     {"pid", true},
-     {"ipc", false},
-     {"uts", false},
-     {"cgroup view", false},
-     {"network", true},
-     {"capabilities", true},
-     {"landlock", false},
-     {"seccomp", true},
-     {"rlimits", true},
-     {"memory", false},
-     {"processes", false},
-     {"cpu", false}}};
+constexpr std::array<Row, static_cast<size_t>(Layer::kCount)> kRows = {{{"user", true},
+                                                                        {"mount", true},
+                                                                        {"pid", true},
+                                                                        {"ipc", false},
+                                                                        {"uts", false},
+                                                                        {"cgroup view", false},
+                                                                        {"network", true},
+                                                                        {"capabilities", true},
+                                                                        {"landlock", false},
+                                                                        {"seccomp", true},
+                                                                        {"rlimits", true},
+                                                                        {"memory", false},
+                                                                        {"processes", false},
+                                                                        {"cpu", false}}};
 
 }  // namespace
 

@@ -15,7 +15,14 @@
 
 namespace thespis::sandbox {
 
-enum class FrameKind : uint32_t { kRun = 0x31525354, kCancel = 0x31435354, kReply = 0x31505354 };
+/// A ping is answered while a job runs; ping, pong and cancellation have no body.
+enum class FrameKind : uint32_t {
+  kRun = 0x31525354,
+  kReply = 0x31505354,
+  kCancel = 0x31435354,
+  kPing = 0x31475354,
+  kPong = 0x31485354
+};
 
 /// Before each frame's body.
 struct FrameHeader {

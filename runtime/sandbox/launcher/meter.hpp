@@ -1,0 +1,37 @@
+#pragma once
+// Limits and readings of a slot's cgroup, version 1 or 2; where there is none, nothing is limited
+// or read here.
+
+#include <cstdint>
+#include <optional>
+
+#include "runtime/sandbox/launcher/setup.hpp"
+#include "runtime/sandbox/protocol.hpp"
+
+namespace thespis::sandbox {
+
+class Meter {
+ public:
+  explicit Meter(const KeeperSetup& setup) : setup_(setup) {}
+
+  /// Limits for the next job, and zero for the readings. 0, or an errno.
+  int begin(const Limits& limits, Layers layers);
+  /// Processor seconds of all processes since begin().
+  std::optional<double> cpu_s() const;
+  /// Seconds since begin() in which the job wanted to run and none of it could.
+  double starved_s() const;
+  uint64_t memory_peak_bytes() const;  ///< 0: not known.
+  /// True if the kernel killed something since begin() because memory was over its limit.
+  bool ran_out_of_memory() const;
+  /// Kills every process of the slot but the keeper; returns how many there were.
+  uint32_t kill_survivors() const;
+
+ private:
+  std::optional<uint64_t> read_number(KeeperFd which, const char* key) const;
+
+  const KeeperSetup& setup_;
+  uint64_t memory_limit_ = 0, pids_limit_ = 0;  ///< As written last.
+  uint64_t cpu_at_start_ = 0, starved_at_start_ = 0, kills_at_start_ = 0, usage_at_start_ = 0;
+};
+
+}  // namespace thespis::sandbox
