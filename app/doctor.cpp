@@ -10,13 +10,10 @@
 namespace thespis::app {
 
 int run_doctor() {
-  // In this order: the first of them forks, and UCX may start threads.
-  std::vector<Finding> sandbox = {find_user_namespaces(), find_landlock(), find_seccomp(),
-                                  find_cgroups()};
   std::vector<Finding> all = {find_processor(), find_memory(), find_shared_memory(),
                               find_cuda_driver(), find_cuda_toolkit()};
   for (auto& finding : find_ucx()) all.push_back(std::move(finding));
-  for (auto& finding : sandbox) all.push_back(std::move(finding));
+  for (auto& finding : find_sandbox()) all.push_back(std::move(finding));
   size_t what_columns = 0;
   for (const Finding& finding : all) what_columns = std::max(what_columns, finding.what.size());
   for (const Finding& finding : all) {

@@ -20,10 +20,7 @@ Finding find_cuda_driver();
 Finding find_cuda_toolkit();
 std::vector<Finding> find_ucx();
 
-/// Forks, so it must run before anything starts a thread.
-Finding find_user_namespaces();
-Finding find_landlock();
-Finding find_seccomp();
-Finding find_cgroups();
+/// Starts a sandbox and tries its layers: a second or less.
+std::vector<Finding> find_sandbox();
 
 }  // namespace thespis::app

@@ -37,6 +37,7 @@ const std::vector<External> kExternals = {
     {"ucs/", "the network", {"runtime/transport/", "app/", "bench/", "tests/"}},
     {"uct/", "the network", {"runtime/transport/", "app/", "bench/", "tests/"}},
     {"sys/socket.h", "the network", {"runtime/", "app/", "bench/", "tests/"}},
+    {"seccomp.h", "the sandbox", {"runtime/sandbox/launcher/"}},
     {"cuda", "CUDA", {"gpu/"}},
     {"nccl", "CUDA", {"gpu/"}},
     {"toml++/", "recipes", {"runtime/config/", "tests/"}},

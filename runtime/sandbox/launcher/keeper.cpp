@@ -125,6 +125,7 @@ void close_others(const KeeperSetup& setup) {
 
 void keeper_main(KeeperSetup& setup, void (*zygote)(const Box&)) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_NAME, "thespis-keeper");
   sigset_t all;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, nullptr);

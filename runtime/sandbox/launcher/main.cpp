@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
   const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; fd < 3; ++fd)
     if (::dup2(nowhere, fd) < 0) return 2;
+  ::prctl(PR_SET_NAME, "thespis-launch");
   ::setsid();  // A terminal's Ctrl-C is the host's business; the end of its socket is ours.
   ::signal(SIGPIPE, SIG_IGN);
   sigset_t none;
