@@ -21,6 +21,8 @@ class Writer {
     number(static_cast<uint32_t>(value.size()));
     bytes_.append(value);
   }
+  /// Before all else, where no copy may be left behind by growing.
+  void reserve(size_t bytes) { bytes_.reserve(bytes); }
   std::string take() { return std::move(bytes_); }
 
  private:
@@ -171,6 +173,9 @@ std::optional<RunRequest> decode_request(std::string_view body) {
 std::string encode(const RunReply& reply) {
   Writer out;
   const Outcome& outcome = reply.outcome;
+  constexpr size_t kNumbers = 128;
+  out.reserve(kNumbers + outcome.detail.size() + outcome.output.size() + outcome.errors.size() +
+              outcome.result.size());
   out.number(static_cast<uint8_t>(outcome.ending));
   out.number(static_cast<int32_t>(outcome.code));
   out.number(outcome.cpu_s);

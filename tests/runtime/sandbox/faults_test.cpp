@@ -54,9 +54,8 @@ TEST_CASE("SB-1: a wedged worker is noticed 0.5 s after the wall limit", "[runti
   const auto start = clock.now();
   const Outcome outcome = harm(*box, "thespis-keeper", SIGSTOP, zygote, 0.3);
   CHECK(outcome.ending == Ending::kInfrastructure);
-  // What it took is printed; the limits are WK-2's, checked here with the machine's own delays.
+  // Not sooner: that would take a busy worker for a wedged one. Without the notice this never ends.
   CHECK(env::seconds(clock.now() - start) >= 0.3 + 0.5);
-  WARN("noticed " << env::seconds(clock.now() - start) - 0.3 << " s after the limit");
   check_works(*box, zygote);
 }
 
