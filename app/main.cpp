@@ -81,6 +81,19 @@ int main(int argc, char** argv) {
   verb->add_option("run", ledger, "The run's directory")->required();
   verb->callback([&] { run = [&] { return app::run_ledger(ledger); }; });
 
+  app::TokenizeArguments tokenize;
+  verb = cli.add_subcommand("tokenize", "Filter JSON lines: {\"text\"} -> {\"ids\"}, or back");
+  verb->add_option("--tokenizer", tokenize.tokenizer, "tokenizer.json or a model's directory")
+      ->required();
+  verb->add_flag("--decode", tokenize.decode, "{\"ids\"} -> {\"text\"}");
+  verb->add_flag("--add-special-tokens", tokenize.add_special,
+                 "Add BOS and the like, as the tokenizer's post_processor says");
+  verb->add_flag("--parse-special", tokenize.parse_special,
+                 "The text of a special token is that token (else it is text like any other)");
+  verb->add_flag("--skip-special-tokens", tokenize.skip_special,
+                 "Leave special tokens out of decoded text");
+  verb->callback([&] { run = [&] { return app::run_tokenize(tokenize); }; });
+
   verb = cli.add_subcommand("doctor", "What this machine has, and what is therefore on or off");
   verb->callback([&] { run = [] { return app::run_doctor(); }; });
 

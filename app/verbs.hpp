@@ -47,6 +47,17 @@ int run_recipe(const std::string& path, const std::vector<std::string>& override
 /// counted twice.
 int run_ledger(const std::string& directory);
 
+struct TokenizeArguments {
+  std::string tokenizer;       ///< tokenizer.json, or a model's directory; *.zst too.
+  bool decode = false;         ///< {"ids"} -> {"text"} instead of {"text"} -> {"ids"}
+  bool add_special = false;    ///< Adds BOS and the like, as the post-processor says.
+  bool parse_special = false;  ///< The text of a special token is that token.
+  bool skip_special = false;   ///< Decoding leaves special tokens out.
+};
+/// Filters JSON lines from the standard input to the standard output, in order; a line that cannot
+/// be done gives {"error"} in its place.
+int run_tokenize(const TokenizeArguments& arguments);
+
 /// Prints what this machine has, and what is on or off because of it.
 int run_doctor();
 

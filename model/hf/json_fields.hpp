@@ -29,6 +29,11 @@ class JsonFields {
   std::optional<std::string> text(const char* key) const;
   std::optional<JsonFields> object(const char* key) const;
 
+  /// The fields of another object of the same document.
+  JsonFields at(const nlohmann::json& object, std::string prefix) const {
+    return JsonFields(object, place_, std::move(prefix));
+  }
+
   /// Throws InputError "PLACE: KEY WHAT".
   [[noreturn]] void refuse(const char* key, const std::string& what) const;
   const nlohmann::json& value() const { return object_; }

@@ -1,65 +1,94 @@
 #include "model/tokenizer/bpe.hpp"
 
-#include <nlohmann/json.hpp>
-#include <optional>
+#include <algorithm>
 #include <queue>
-#include <set>
 
-#include "runtime/base/error.hpp"
+#include "model/tokenizer/utf8.hpp"
 
 namespace thespis::model {
 namespace {
 
 constexpr int32_t kNone = -1;
-
-uint64_t pair_key(int32_t left, int32_t right) {
-  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
-}
-
-/// Both halves of a merge: ["a", "b"], or "a b" as older files have it.
-std::optional<std::pair<std::string, std::string>> read_pair(const nlohmann::json& value) {
-  if (value.is_array() && value.size() == 2 && value[0].is_string() && value[1].is_string())
-    return std::pair(value[0].get<std::string>(), value[1].get<std::string>());
-  if (!value.is_string()) return std::nullopt;
-  const auto text = value.get<std::string>();
-  const size_t space = text.find(' ');
-  if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos)
-    return std::nullopt;
-  return std::pair(text.substr(0, space), text.substr(space + 1));
-}
-
-void refuse_options(const JsonFields& model) {
-  if (model.number("dropout", 0, 1).value_or(0) != 0)
-    model.refuse("dropout", "is not supported; supported: null");
-  if (model.has("unk_token"))
-    model.refuse("unk_token", "is not supported; unknown characters are errors; supported: null");
-  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
-    if (!model.text(key).value_or("").empty())
-      model.refuse(key, "is not supported; supported: null");
-  if (model.flag("byte_fallback").value_or(false))
-    model.refuse("byte_fallback", "true is not supported; supported: false");
-}
+/// Up to so many symbols, looking at all pairs each time is faster than a queue.
+constexpr size_t kScanSymbolsMax = 64;
 
 }  // namespace
 
-size_t utf8_length(std::string_view text, size_t position) {
-  if (position >= text.size()) return 0;
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[position + i]); };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first < 0xc2   ? 0
-                        : first < 0xe0 ? 2
-                        : first < 0xf0 ? 3
-                        : first < 0xf5 ? 4
-                                       : 0;
-  if (length == 0 || text.size() - position < length) return 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  // Overlong forms, surrogates, and what lies above U+10FFFF.
-  const uint8_t second = byte(1);
-  const bool bad = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-                   (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
-  return bad ? 0 : length;
+size_t Bpe::encode(std::string_view piece, std::vector<int32_t>& out) const {
+  const int32_t word = words().find(piece);
+  if (word >= 0 && (ignore_merges_ || encodes_to_itself(word))) {
+    out.push_back(word);
+    return piece.size();
+  }
+  return encode_parts(piece, out);
+}
+
+bool Bpe::encodes_to_itself(int32_t id) const {
+  // Every thread finds the same, so it does not matter who notes it, or how often.
+  std::atomic<Whole>& whole = whole_[static_cast<size_t>(id)];
+  const Whole known = whole.load(std::memory_order_relaxed);
+  if (known != Whole::kUnknown) return known == Whole::kYes;
+  std::vector<int32_t> ids;
+  const std::string_view text = words().text(id);
+  const bool yes = encode_parts(text, ids) == text.size() && ids == std::vector<int32_t>{id};
+  whole.store(yes ? Whole::kYes : Whole::kNo, std::memory_order_relaxed);
+  return yes;
+}
+
+size_t Bpe::encode_parts(std::string_view piece, std::vector<int32_t>& out) const {
+  std::array<int32_t, kScanSymbolsMax> few;
+  std::vector<int32_t> many;
+  int32_t* ids = few.data();
+  if (piece.size() > few.size()) {
+    many.resize(piece.size());
+    ids = many.data();
+  }
+  size_t count = 0;
+  const size_t done = first_ids(piece, ids, count);
+  if (done < piece.size()) return done;
+  if (count <= kScanSymbolsMax) {
+    merge_by_scan(ids, count, out);
+  } else {
+    merge_by_queue(ids, count, out);
+  }
+  return done;
+}
+
+/// The tokens of the single characters or bytes; returns where one has none, or piece.size().
+size_t Bpe::first_ids(std::string_view piece, int32_t* ids, size_t& count) const {
+  for (size_t position = 0; position < piece.size();) {
+    const size_t length = byte_level_ ? 1 : utf8_length(piece, position);
+    const int32_t id = byte_level_   ? byte_ids_[static_cast<uint8_t>(piece[position])]
+                       : length == 0 ? kNone
+                                     : vocabulary_.find(piece.substr(position, length));
+    if (id < 0) return position;
+    ids[count++] = id;
+    position += length;
+  }
+  return piece.size();
+}
+
+void Bpe::merge_by_scan(const int32_t* ids, size_t count, std::vector<int32_t>& out) const {
+  struct Part {
+    int32_t id;
+    Merge with_next;
+  };
+  std::array<Part, kScanSymbolsMax> parts;
+  for (size_t i = 0; i < count; ++i)
+    parts[i] = {ids[i], i + 1 < count ? merges_.find(ids[i], ids[i + 1]) : Merge{}};
+  while (count > 1) {
+    size_t best = 0;
+    for (size_t i = 1; i + 1 < count; ++i)
+      if (parts[i].with_next.rank < parts[best].with_next.rank) best = i;
+    if (parts[best].with_next.rank == Merge::kNever) break;
+    parts[best].id = parts[best].with_next.id;
+    std::copy(parts.begin() + best + 2, parts.begin() + count, parts.begin() + best + 1);
+    --count;
+    parts[best].with_next =
+        best + 1 < count ? merges_.find(parts[best].id, parts[best + 1].id) : Merge{};
+    if (best > 0) parts[best - 1].with_next = merges_.find(parts[best - 1].id, parts[best].id);
+  }
+  for (size_t i = 0; i < count; ++i) out.push_back(parts[i].id);
 }
 
 /// A token of the piece in a doubly linked list; a merged-away one has no id.
@@ -68,79 +97,7 @@ struct Bpe::Symbol {
   int32_t previous, next;  // Indices, kNone at the ends.
 };
 
-Bpe Bpe::read(const JsonFields& model) {
-  const std::string type = model.text("type").value_or("(none)");
-  if (type != "BPE") model.refuse("type", "\"" + type + "\" is not supported; supported: \"BPE\"");
-  refuse_options(model);
-  Bpe bpe;
-  bpe.ignore_merges_ = model.flag("ignore_merges").value_or(false);
-  bpe.read_vocabulary(model);
-  bpe.read_merges(model);
-  return bpe;
-}
-
-void Bpe::read_vocabulary(const JsonFields& model) {
-  const auto vocab = model.object("vocab");
-  if (!vocab) model.refuse("vocab", "is missing");
-  std::set<uint32_t> seen;
-  for (const auto& [text, id] : vocab->value().items()) {
-    if (!id.is_number_unsigned() || id.get<uint64_t>() >= kTokenIdsMax)
-      model.refuse("vocab", "gives token " + brief(text) + " the id " + brief(id) +
-                                "; ids are whole numbers below " + std::to_string(kTokenIdsMax));
-    if (!seen.insert(id.get<uint32_t>()).second)
-      model.refuse("vocab",
-                   "gives the id " + brief(id) + " to two tokens, one of them " + brief(text));
-    vocabulary_.emplace(text, id.get<int32_t>());
-  }
-}
-
-void Bpe::read_merges(const JsonFields& model) {
-  const auto* merges = model.find("merges");
-  if (merges == nullptr || !merges->is_array()) model.refuse("merges", "must be a list");
-  uint32_t rank = 0;
-  for (const auto& value : *merges) {
-    const std::string what = "entry " + std::to_string(rank) + " ";
-    const auto pair = read_pair(value);
-    if (!pair) model.refuse("merges", what + "is not a pair of tokens but " + brief(value));
-    const auto left = vocabulary_.find(pair->first), right = vocabulary_.find(pair->second);
-    const auto whole = vocabulary_.find(pair->first + pair->second);
-    if (left == vocabulary_.end() || right == vocabulary_.end() || whole == vocabulary_.end())
-      model.refuse("merges", what + "joins " + brief(pair->first) + " and " + brief(pair->second) +
-                                 "; the two and their whole must be in vocab");
-    merges_[pair_key(left->second, right->second)] = {rank++, whole->second};
-  }
-}
-
-const Bpe::Merge* Bpe::find_merge(int32_t left, int32_t right) const {
-  const auto found = merges_.find(pair_key(left, right));
-  return found == merges_.end() ? nullptr : &found->second;
-}
-
-size_t Bpe::encode(std::string_view piece, std::vector<int32_t>& out) const {
-  if (ignore_merges_) {
-    if (const auto whole = vocabulary_.find(std::string(piece)); whole != vocabulary_.end()) {
-      out.push_back(whole->second);
-      return piece.size();
-    }
-  }
-  std::vector<Symbol> symbols;
-  for (size_t position = 0; position < piece.size();) {
-    const size_t length = utf8_length(piece, position);
-    const auto found = vocabulary_.find(std::string(piece.substr(position, length)));
-    if (length == 0 || found == vocabulary_.end()) return position;
-    const auto index = static_cast<int32_t>(symbols.size());
-    symbols.push_back({found->second, index - 1, index + 1});
-    position += length;
-  }
-  if (symbols.empty()) return 0;
-  symbols.back().next = kNone;
-  merge_all(symbols);
-  for (const Symbol& s : symbols)
-    if (s.id != kNone) out.push_back(s.id);
-  return piece.size();
-}
-
-void Bpe::merge_all(std::vector<Symbol>& symbols) const {
+void Bpe::merge_by_queue(const int32_t* ids, size_t count, std::vector<int32_t>& out) const {
   struct Candidate {
     uint32_t rank;
     int32_t left;                                   // Index of the left symbol.
@@ -149,13 +106,18 @@ void Bpe::merge_all(std::vector<Symbol>& symbols) const {
       return rank != other.rank ? rank > other.rank : left > other.left;
     }
   };
+  std::vector<Symbol> symbols(count);
+  for (size_t i = 0; i < count; ++i) {
+    const auto index = static_cast<int32_t>(i);
+    symbols[i] = {ids[i], index - 1, i + 1 < count ? index + 1 : kNone};
+  }
   std::priority_queue<Candidate> queue;
   const auto offer = [&](int32_t left) {
     if (left == kNone || symbols[left].next == kNone) return;
-    const Merge* merge = find_merge(symbols[left].id, symbols[symbols[left].next].id);
-    if (merge != nullptr) queue.push({merge->rank, left, merge->id});
+    const Merge merge = merges_.find(symbols[left].id, symbols[symbols[left].next].id);
+    if (merge.rank != Merge::kNever) queue.push({merge.rank, left, merge.id});
   };
-  for (size_t i = 0; i < symbols.size(); ++i) offer(static_cast<int32_t>(i));
+  for (size_t i = 0; i < count; ++i) offer(static_cast<int32_t>(i));
   while (!queue.empty()) {
     const Candidate top = queue.top();
     queue.pop();
@@ -163,8 +125,8 @@ void Bpe::merge_all(std::vector<Symbol>& symbols) const {
     if (left.id == kNone || left.next == kNone) continue;
     Symbol& right = symbols[left.next];
     // An older candidate may have become another pair; it counts only if it still gives this token.
-    const Merge* merge = find_merge(left.id, right.id);
-    if (merge == nullptr || merge->id != top.id) continue;
+    const Merge merge = merges_.find(left.id, right.id);
+    if (merge.rank == Merge::kNever || merge.id != top.id) continue;
     left.id = top.id;
     left.next = right.next;
     right.id = kNone;
@@ -172,6 +134,8 @@ void Bpe::merge_all(std::vector<Symbol>& symbols) const {
     offer(left.previous);
     offer(top.left);
   }
+  for (const Symbol& s : symbols)
+    if (s.id != kNone) out.push_back(s.id);
 }
 
 }  // namespace thespis::model

@@ -2,51 +2,31 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include <functional>
 
 #include "model/hf/hf_directory.hpp"
 #include "model/hf/json_fields.hpp"
-#include "model/tokenizer/added_tokens.hpp"
-#include "model/tokenizer/bpe.hpp"
+#include "model/tokenizer/tokenizer_tables.hpp"
+#include "model/tokenizer/utf8.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
+#include "runtime/base/zstd.hpp"
+
+#include <nlohmann/json.hpp>
 
 namespace thespis::model {
 namespace {
 
 constexpr uint64_t kTokenizerBytesMax = 64 << 20;  // The largest published ones have 33 MB.
 constexpr uint64_t kTokenizerConfigBytesMax = 4 << 20;
-constexpr size_t kAddedTokenBytesMax = 1024;
-constexpr const char* kReplacement = "\xef\xbf\xbd";  // U+FFFD
-
-/// `key` must be absent or null, for what it stands for is not supported.
-void refuse_part(const JsonFields& fields, const char* key) {
-  const auto* part = fields.find(key);
-  if (part == nullptr) return;
-  const auto type = part->is_object() ? part->find("type") : part->end();
-  const std::string name = type != part->end() ? " " + brief(*type) : "";
-  fields.refuse(key, "of type" + name + " is not supported; supported: null");
-}
-
-void check_parts(const JsonFields& fields) {
-  for (const char* key : {"truncation", "padding", "normalizer", "pre_tokenizer", "post_processor"})
-    refuse_part(fields, key);
-  // Without a decoder, other programs put a space between tokens: it must say that they just join.
-  const auto decoder = fields.object("decoder");
-  if (!decoder) fields.refuse("decoder", "is missing; supported: {\"type\": \"Fuse\"}");
-  const std::string type = decoder->text("type").value_or("(none)");
-  if (type != "Fuse")
-    decoder->refuse("type", "\"" + type + "\" is not supported; supported: \"Fuse\"");
-}
 
 /// The character at `position` for a message: "é" (U+00E9).
 std::string character_text(std::string_view text, size_t position) {
   const size_t length = utf8_length(text, position);
-  const auto bits = [&](size_t i) { return static_cast<uint8_t>(text[position + i]); };
-  uint32_t code = length == 1 ? bits(0) : bits(0) & (0xffu >> (length + 1));
-  for (size_t i = 1; i < length; ++i) code = code << 6 | (bits(i) & 0x3fu);
-  if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return fmt::format("U+{:04X}", code);
-  return fmt::format("\"{}\" (U+{:04X})", text.substr(position, length), code);
+  if (length == 0) return fmt::format("byte 0x{:02x}", static_cast<uint8_t>(text[position]));
+  const uint32_t code = utf8_code_point(text.substr(position));
+  if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return fmt::format("character U+{:04X}", code);
+  return fmt::format("character \"{}\" (U+{:04X})", text.substr(position, length), code);
 }
 
 /// "eos_token" of a tokenizer_config.json: its text, or an object with "content".
@@ -61,76 +41,9 @@ std::optional<std::string> read_eos(const JsonFields& fields) {
 
 }  // namespace
 
-struct Tokenizer::Tables {
-  struct Token {
-    std::string text;
-    bool exists = false;
-    bool special = false;
-  };
-  std::string json;
-  std::string place;
-  Bpe bpe;
-  std::vector<Token> tokens;                     // By id; ids may leave holes.
-  std::unordered_map<std::string, int32_t> ids;  // Of the vocabulary and the added tokens.
-  // As Hugging Face does: tokens that match raw text cut first, those for normalised text the rest.
-  AddedTokens added_raw, added_normalized;
-  std::optional<int32_t> eos;
-
-  void put(const std::string& text, int32_t id) {
-    const auto index = static_cast<size_t>(id);
-    if (index >= tokens.size()) tokens.resize(index + 1);
-    tokens[index] = {text, true, false};
-    ids[text] = id;
-  }
-
-  void read_added(const JsonFields& fields) {
-    const auto* list = fields.find("added_tokens");
-    if (list == nullptr) return;
-    if (!list->is_array()) fields.refuse("added_tokens", "must be a list");
-    size_t index = 0;
-    for (const auto& value : *list) {
-      const std::string prefix = "added_tokens[" + std::to_string(index++) + "]";
-      if (!value.is_object()) throw InputError(place + ": " + prefix + " is not an object");
-      read_added_token(JsonFields(value, place, prefix + "."));
-    }
-  }
-
-  void read_added_token(const JsonFields& fields) {
-    const auto text = fields.text("content");
-    if (!text || text->empty() || text->size() > kAddedTokenBytesMax)
-      fields.refuse("content",
-                    "must be a string of 1 to " + std::to_string(kAddedTokenBytesMax) + " bytes");
-    const auto id = static_cast<int32_t>(fields.require_count("id", 0, kTokenIdsMax - 1));
-    for (const char* key : {"single_word", "lstrip", "rstrip"})
-      if (fields.flag(key).value_or(false))
-        fields.refuse(key, "true is not supported; supported: false");
-    const auto known = ids.find(*text);
-    if (known != ids.end() && known->second != id)
-      fields.refuse("id", std::to_string(id) + " is not the id of " + brief(*text) +
-                              " elsewhere, " + std::to_string(known->second));
-    const auto place_of_id = static_cast<size_t>(id);
-    if (known == ids.end() && place_of_id < tokens.size() && tokens[place_of_id].exists)
-      fields.refuse("id",
-                    std::to_string(id) + " is already that of " + brief(tokens[place_of_id].text));
-    put(*text, id);
-    tokens[place_of_id].special = fields.flag("special").value_or(false);
-    (fields.flag("normalized").value_or(false) ? added_normalized : added_raw).add(*text, id);
-  }
-};
-
 Tokenizer Tokenizer::parse(std::string_view tokenizer_json, const std::string& place) {
-  const nlohmann::json document = parse_object(tokenizer_json, place);
-  const JsonFields fields(document, place);
-  check_parts(fields);
-  const auto model = fields.object("model");
-  if (!model) fields.refuse("model", "is missing");
   auto tables = std::make_shared<Tables>();
-  tables->json = tokenizer_json;
-  tables->place = place;
-  tables->bpe = Bpe::read(*model);
-  for (const auto& [text, id] : tables->bpe.vocabulary()) tables->put(text, id);
-  tables->read_added(fields);
-  if (tables->tokens.empty()) throw InputError(place + ": has no tokens");
+  tables->read(tokenizer_json, place);
   return Tokenizer(std::move(tables));
 }
 
@@ -138,75 +51,117 @@ Tokenizer Tokenizer::load(const std::filesystem::path& path) {
   std::error_code ignored;  // What is wrong with the path, opening it says.
   const bool is_directory = std::filesystem::is_directory(path, ignored);
   const auto file = is_directory ? path / kTokenizerFile : path;
-  const Tokenizer tokenizer = parse(read_file(file, kTokenizerBytesMax), file.string());
+  auto tables = std::make_shared<Tables>();
+  tables->read(read_packed_file(file, kTokenizerBytesMax), file.string());
   const auto config_file = file.parent_path() / kTokenizerConfigFile;
-  if (!std::filesystem::exists(config_file, ignored)) return tokenizer;
-
-  const std::string place = config_file.string();
-  const auto document = parse_object(read_file(config_file, kTokenizerConfigBytesMax), place);
-  const JsonFields fields(document, place);
-  const auto eos = read_eos(fields);
-  if (!eos) return tokenizer;
-  auto tables = std::make_shared<Tables>(*tokenizer.tables_);
-  tables->eos = tokenizer.token_id(*eos);
-  if (!tables->eos) fields.refuse("eos_token", brief(*eos) + " is not a token of " + file.string());
+  if (std::filesystem::exists(config_file, ignored)) {
+    const std::string place = config_file.string();
+    const auto document = parse_object(read_file(config_file, kTokenizerConfigBytesMax), place);
+    const JsonFields fields(document, place);
+    if (const auto eos = read_eos(fields)) {
+      tables->eos = tables->find(*eos);
+      if (*tables->eos < 0)
+        fields.refuse("eos_token", brief(*eos) + " is not a token of " + file.string());
+    }
+  }
   return Tokenizer(std::move(tables));
 }
 
-std::vector<int32_t> Tokenizer::encode(std::string_view text) const {
-  for (size_t position = 0; position < text.size();) {
-    const size_t length = utf8_length(text, position);
-    if (length == 0)
-      throw InputError("text is not valid UTF-8, at byte " + std::to_string(position));
-    position += length;
+/// One text on its way to ids.
+class Tokenizer::Encoding {
+ public:
+  Encoding(const Tables& tables, std::string_view text, bool parse_special)
+      : tables_(tables), text_(text), parse_special_(parse_special) {}
+
+  void run(std::vector<int32_t>& out) {
+    tables_.raw.find(text_, parse_special_, raw_cuts_);
+    between(text_, raw_cuts_, out, [&](std::string_view part) {
+      const std::string_view normal = tables_.normalizer.apply(part, buffer_);
+      tables_.normalized.find(normal, parse_special_, cuts_);
+      between(normal, cuts_, out, [&](std::string_view plain) { encode_plain(plain, out); });
+    });
   }
+
+ private:
+  /// Appends the ids of `cuts`, and calls body(stretch) for the text between them, in order.
+  template <class Body>
+  static void between(std::string_view text, const std::vector<AddedTokens::Cut>& cuts,
+                      std::vector<int32_t>& out, const Body& body) {
+    size_t done = 0;
+    for (const AddedTokens::Cut& cut : cuts) {
+      if (cut.begin > done) body(text.substr(done, cut.begin - done));
+      out.push_back(cut.id);
+      done = cut.end;
+    }
+    if (done < text.size()) body(text.substr(done));
+  }
+
+  void encode_plain(std::string_view plain, std::vector<int32_t>& out) {
+    for (const std::string_view piece : tables_.pre_tokenizer.split(plain, scratch_)) {
+      const size_t done = tables_.bpe.encode(piece, out);
+      if (done < piece.size()) refuse(piece, done);
+    }
+  }
+
+  [[noreturn]] void refuse(std::string_view piece, size_t position) const {
+    const std::less<const char*> before;
+    const bool own = !before(piece.data(), text_.data()) &&
+                     !before(text_.data() + text_.size(), piece.data() + piece.size());
+    const std::string where =
+        own ? fmt::format(" at byte {}", piece.data() - text_.data() + position) : "";
+    throw InputError(fmt::format("text has the {}{}, for which {} has no token",
+                                 character_text(piece, position), where, tables_.place));
+  }
+
+  const Tables& tables_;
+  std::string_view text_;
+  bool parse_special_;
+  std::string buffer_;
+  std::vector<AddedTokens::Cut> raw_cuts_, cuts_;
+  PreTokenizer::Scratch scratch_;
+};
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
+  if (const size_t valid = utf8_valid_prefix(text); valid < text.size())
+    throw InputError("text is not valid UTF-8, at byte " + std::to_string(valid));
   std::vector<int32_t> out;
-  const auto on_token = [&out](int32_t id) { out.push_back(id); };
-  const auto on_plain = [&](std::string_view piece) {
-    const size_t done = tables_->bpe.encode(piece, out);
-    if (done == piece.size()) return;
-    const auto position = static_cast<size_t>(piece.data() - text.data()) + done;
-    throw InputError("text has the character " + character_text(text, position) + " at byte " +
-                     std::to_string(position) + ", for which " + tables_->place + " has no token");
-  };
-  const auto on_text = [&](std::string_view piece) {
-    tables_->added_normalized.split(piece, on_plain, on_token);
-  };
-  tables_->added_raw.split(text, on_text, on_token);
+  if (options.add_special) out = tokens_before();
+  Encoding(*tables_, text, options.parse_special).run(out);
+  if (options.add_special) out.insert(out.end(), tokens_after().begin(), tokens_after().end());
   return out;
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, SpecialTokens special) const {
-  std::string text;
-  for (const int32_t id : ids) {
-    if (special == SpecialTokens::kSkip && is_special(id)) continue;
-    const auto index = static_cast<size_t>(id);
-    const bool known = id >= 0 && index < tables_->tokens.size() && tables_->tokens[index].exists;
-    text += known ? std::string_view(tables_->tokens[index].text) : kReplacement;
-  }
+  std::string bytes, text;
+  for (const int32_t id : ids)
+    if (special != SpecialTokens::kSkip || !is_special(id)) bytes += token_bytes(id);
+  append_utf8_lossy(bytes, false, text);
   return text;
 }
 
 std::optional<int32_t> Tokenizer::token_id(std::string_view text) const {
-  const auto found = tables_->ids.find(std::string(text));
-  if (found == tables_->ids.end()) return std::nullopt;
-  return found->second;
+  const int32_t id = tables_->find(text);
+  return id >= 0 ? std::optional(id) : std::nullopt;
 }
 
 std::optional<std::string> Tokenizer::token_text(int32_t id) const {
-  const auto index = static_cast<size_t>(id);
-  if (id < 0 || index >= tables_->tokens.size() || !tables_->tokens[index].exists)
-    return std::nullopt;
-  return tables_->tokens[index].text;
+  if (!tables_->has(id)) return std::nullopt;
+  return std::string(tables_->text(id));
+}
+
+std::string_view Tokenizer::token_bytes(int32_t id) const {
+  if (tables_->added_texts.has(id)) return tables_->added_texts.text(id);
+  if (!tables_->bpe.vocabulary().has(id)) return kReplacement;
+  return tables_->bpe.bytes(id);
 }
 
 bool Tokenizer::is_special(int32_t id) const {
   const auto index = static_cast<size_t>(id);
-  return id >= 0 && index < tables_->tokens.size() && tables_->tokens[index].special;
+  return id >= 0 && index < tables_->special.size() && tables_->special[index];
 }
 
 uint32_t Tokenizer::vocab_size() const {
-  return static_cast<uint32_t>(tables_->tokens.size());
+  return static_cast<uint32_t>(tables_->ids);
 }
 
 std::optional<int32_t> Tokenizer::eos_token() const {
@@ -215,6 +170,30 @@ std::optional<int32_t> Tokenizer::eos_token() const {
 
 const std::string& Tokenizer::json() const {
   return tables_->json;
+}
+
+bool Tokenizer::byte_level() const {
+  return tables_->pre_tokenizer.byte_level();
+}
+
+const std::vector<std::pair<int32_t, int32_t>>& Tokenizer::merges() const {
+  return tables_->bpe.merges();
+}
+
+const std::vector<AddedToken>& Tokenizer::added_tokens() const {
+  return tables_->added;
+}
+
+const std::vector<std::string>& Tokenizer::split_patterns() const {
+  return tables_->patterns;
+}
+
+const std::vector<int32_t>& Tokenizer::tokens_before() const {
+  return tables_->post_processor.before();
+}
+
+const std::vector<int32_t>& Tokenizer::tokens_after() const {
+  return tables_->post_processor.after();
 }
 
 }  // namespace thespis::model

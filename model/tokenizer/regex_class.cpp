@@ -1,0 +1,51 @@
+#include "model/tokenizer/regex_class.hpp"
+
+#include <fmt/format.h>
+
+namespace thespis::model {
+
+RegexClass RegexClass::of_range(uint32_t first, uint32_t last) {
+  if (first == last) return of_items(fmt::format("\\x{{{:x}}}", first));
+  return of_items(fmt::format("\\x{{{:x}}}-\\x{{{:x}}}", first, last));
+}
+
+RegexClass RegexClass::white_space() {
+  // Not PCRE2's own \s, which adds U+180E. Written out, since ranges are faster than the property.
+  return of_items(
+      "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"
+      "\\x{205f}\\x{3000}");
+}
+
+RegexClass RegexClass::word() {
+  return of_items("\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}");
+}
+
+void RegexClass::unite(const RegexClass& other) {
+  items_ += other.items_;
+  others_.insert(others_.end(), other.others_.begin(), other.others_.end());
+}
+
+void RegexClass::intersect(const RegexClass& other) {
+  others_ = {"(?:(?=" + pattern() + ")" + other.pattern() + ")"};
+  items_.clear();
+}
+
+void RegexClass::complement() {
+  if (others_.empty()) {
+    others_ = {"[^" + items_ + "]"};
+  } else {
+    others_ = {"(?:(?!" + pattern() + ")(?s:.))"};
+  }
+  items_.clear();
+}
+
+std::string RegexClass::pattern() const {
+  if (others_.empty()) return "[" + items_ + "]";
+  if (others_.size() == 1 && items_.empty()) return others_[0];
+  std::string all = "(?:";
+  if (!items_.empty()) all += "[" + items_ + "]|";
+  for (size_t i = 0; i < others_.size(); ++i) all += (i > 0 ? "|" : "") + others_[i];
+  return all + ")";
+}
+
+}  // namespace thespis::model
