@@ -1,6 +1,6 @@
 #pragma once
-// "pre_tokenizer" of a tokenizer.json: cuts text into the pieces that are encoded one by one. Types:
-// Split (all behaviours, Regex or String, invert), ByteLevel, Digits, Punctuation, Sequence.
+// "pre_tokenizer" of a tokenizer.json: cuts text into the pieces that are encoded one by one.
+// Types: Split (all behaviours, Regex or String, invert), ByteLevel, Digits, Punctuation, Sequence.
 
 #include <cstdint>
 #include <deque>

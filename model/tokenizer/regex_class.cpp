@@ -16,8 +16,9 @@ RegexClass RegexClass::white_space() {
       "\\x{205f}\\x{3000}");
 }
 
-RegexClass RegexClass::word() {
-  return of_items("\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}");
+RegexClass RegexClass::word(bool in_brackets) {
+  return of_items(std::string("\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}") +
+                  (in_brackets ? "" : "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"));
 }
 
 void RegexClass::unite(const RegexClass& other) {

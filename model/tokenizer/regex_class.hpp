@@ -14,7 +14,8 @@ class RegexClass {
   static RegexClass of_items(std::string items) { return RegexClass(std::move(items), {}); }
   static RegexClass of_range(uint32_t first, uint32_t last);
   static RegexClass white_space();  ///< \s of Oniguruma: the property White_Space.
-  static RegexClass word();         ///< \w of Oniguruma: Unicode's UTS 18, without Join_Control.
+  /// \w of Oniguruma: Unicode's UTS 18 without Join_Control; outside brackets ² ³ ¹ ¼ ½ ¾ as well.
+  static RegexClass word(bool in_brackets);
 
   void unite(const RegexClass& other);
   void intersect(const RegexClass& other);

@@ -233,12 +233,12 @@ class Translator {
       literal(*code);
       return true;
     }
-    if (const auto set = escaped_class()) {
+    if (const auto set = escaped_class(false)) {
       out_ += set->pattern();
       return true;
     }
     at_ = std::min(begin + 2, in_.size());
-    const std::string w = RegexClass::word().pattern();
+    const std::string w = RegexClass::word(false).pattern();
     const std::string_view name = in_.substr(begin, at_ - begin);
     if (name == "\\b") {
       out_ += fmt::format("(?:(?<={0})(?!{0})|(?<!{0})(?={0}))", w);
@@ -296,13 +296,13 @@ class Translator {
   }
 
   /// Takes an escape that stands for a set of characters; otherwise nothing.
-  std::optional<RegexClass> escaped_class() {
+  std::optional<RegexClass> escaped_class(bool in_class) {
     const size_t begin = at_;
     if (take("\\p{") || take("\\P{")) return escaped_property(begin);
     std::optional<RegexClass> set;
     const std::string_view name = in_.substr(at_, 2);
     if (name == "\\s" || name == "\\S") set = RegexClass::white_space();
-    if (name == "\\w" || name == "\\W") set = RegexClass::word();
+    if (name == "\\w" || name == "\\W") set = RegexClass::word(in_class);
     if (name == "\\d" || name == "\\D") set = RegexClass::of_items("\\p{Nd}");
     if (name == "\\h" || name == "\\H") set = RegexClass::of_items("0-9A-Fa-f");
     if (!set) return std::nullopt;
@@ -357,7 +357,7 @@ class Translator {
     if (next_is("[")) return bracket();
     const auto first = bracket_character();
     if (!first) {
-      if (auto set = escaped_class()) return *set;
+      if (auto set = escaped_class(true)) return *set;
       at_ = std::min(begin + 2, in_.size());
       refuse_here(begin);
     }

@@ -2,7 +2,8 @@
 // Patterns of a tokenizer.json are written for Oniguruma, which Hugging Face's library uses; here
 // they run on PCRE2. Where both read a pattern the same way it stays; where they differ (white
 // space, word characters, nested classes and && in them, \h, \v, {n,m}+, scripts) it is written so
-// that PCRE2 does what Oniguruma does; whatever else is refused by name.
+// that PCRE2 does what Oniguruma does; whatever else is refused by name. One difference remains:
+// under (?i), no character matches two ("ß" is not "ss").
 
 #include <string>
 #include <string_view>
