@@ -1,9 +1,8 @@
-// Encoding speed of a real tokenizer on one core, by kind of text, and the Hugging Face library's in
-// the same run: `./thespis bench tokenizer --peer PYTHON`, a Python that has the package tokenizers.
+// Encoding speed of a real tokenizer on one core, by kind of text, and the Hugging Face library's
+// in the same run: `./thespis bench tokenizer --peer PYTHON`, a Python with the package tokenizers.
 // Texts and tokenizer come from ../shared/data beside the checkout (--data, --tokenizer). Seconds
 // are the processor's, for the machine may be shared; the best of several passes over each group.
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -182,16 +181,19 @@ int run(const fs::path& root, const std::string& python, std::string file, std::
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App cli{"bench_tokenizer"};
-  std::string python, file, data;
-  cli.add_option("--peer", python, "A Python that has the package tokenizers");
-  cli.add_option("--tokenizer", file, "Default: Qwen2.5's in --data");
-  cli.add_option("--data", data, "Default: ../shared/data beside the checkout");
-  CLI11_PARSE(cli, argc, argv);
+  std::map<std::string, std::string> options = {
+      {"--peer", ""}, {"--tokenizer", ""}, {"--data", ""}};
+  for (int i = 1; i < argc; i += 2) {
+    if (i + 1 == argc || !options.contains(argv[i])) {
+      std::fprintf(stderr, "bench_tokenizer [--peer PYTHON] [--tokenizer FILE] [--data DIR]\n");
+      return 2;
+    }
+    options[argv[i]] = argv[i + 1];
+  }
   const fs::path program = fs::read_symlink("/proc/self/exe");  // ROOT/build/PRESET/bench/PROGRAM
   const fs::path root = program.parent_path().parent_path().parent_path().parent_path();
   try {
-    return run(root, python, file, data);
+    return run(root, options["--peer"], options["--tokenizer"], options["--data"]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench_tokenizer: %s\n", error.what());
     return 2;
