@@ -221,16 +221,17 @@ std::optional<Value> parse_value(std::string_view text, const ValueLimits& limit
   return value;
 }
 
-std::vector<Value> parse_values(std::string_view text, const ValueLimits& limits) {
-  std::vector<Value> values;
-  if (text.size() > limits.bytes) return values;
-  Parser parser(text, limits);
+ValueRow parse_values(std::string_view text, const ValueLimits& limits) {
+  ValueRow row;
+  row.whole = text.size() <= limits.bytes;
+  Parser parser(row.whole ? text : std::string_view(), limits);
   while (!parser.rest().empty()) {
     Value value;
-    if (!parser.read(value, 0)) break;
-    values.push_back(std::move(value));
+    row.whole = parser.read(value, 0);
+    if (!row.whole) break;
+    row.values.push_back(std::move(value));
   }
-  return values;
+  return row;
 }
 
 Value value_of(const nlohmann::json& json) {

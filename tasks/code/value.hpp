@@ -43,8 +43,12 @@ std::string to_text(const Value& value);
 /// The value that `text` is, whole; none where it is not exactly one, or beyond a limit.
 std::optional<Value> parse_value(std::string_view text, const ValueLimits& limits = {});
 
-/// The values that `text` is a row of, none left out; stops before the first that is not whole.
-std::vector<Value> parse_values(std::string_view text, const ValueLimits& limits = {});
+struct ValueRow {
+  std::vector<Value> values;
+  bool whole = true;  ///< Nothing else stands in the text.
+};
+/// The values that `text` begins with; it stops before the first that is not whole.
+ValueRow parse_values(std::string_view text, const ValueLimits& limits = {});
 
 /// A JSON value as Python's json module reads it: objects are dicts, arrays lists, 2.0 is a float.
 Value value_of(const nlohmann::json& json);

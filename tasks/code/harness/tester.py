@@ -1,6 +1,6 @@
 # Runs a test in the form of asserts, in a process of its own where only trusted code runs. The
 # functions under test are stubs: a call goes by value to the untrusted process behind descriptor 4,
-# and plain data comes back. What became of the test goes out on descriptor 3: True, or why not.
+# and plain data comes back. What became of the test goes out on descriptor 3: True, or ("test" or "call", why not): the latter where a function failed.
 import traceback
 
 
@@ -54,7 +54,8 @@ def main():
         where = test.splitlines()[lines[-1] - 1].strip() if lines else ""
         what = "is not so" if type(error) is AssertionError else "%s: %s" % (
             type(error).__name__, str(error)[:500])
-        verdict = "%s (%s)" % (where[:300], what)
+        side = "call" if type(error) is CallFailed else "test"
+        verdict = (side, "%s (%s)" % (where[:300], what))
     write_all(3, encode(verdict, 1 << 16))
 
 

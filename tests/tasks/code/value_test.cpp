@@ -99,9 +99,12 @@ TEST_CASE("value: depth and size are limited") {
 }
 
 TEST_CASE("value: several in a row, up to what is not whole") {
-  CHECK(parse_values("i1;l1:n").size() == 2);
-  CHECK(parse_values("i1;l1:").size() == 1);
-  CHECK(parse_values("x").empty());
+  CHECK(parse_values("i1;l1:n").values.size() == 2);
+  CHECK(parse_values("i1;l1:n").whole);
+  CHECK(parse_values("i1;l1:").values.size() == 1);
+  CHECK(!parse_values("i1;l1:").whole);
+  CHECK(!parse_values("x").whole);
+  CHECK(parse_values("").whole);
 }
 
 TEST_CASE("value: exact equality tells types apart") {
