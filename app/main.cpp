@@ -93,6 +93,21 @@ int main(int argc, char** argv) {
   verb->add_flag("--skip-special-tokens", tokenize.skip_special,
                  "Leave special tokens out of decoded text");
   verb->callback([&] { run = [&] { return app::run_tokenize(tokenize); }; });
+  app::JudgeArguments judge;
+  std::vector<std::string> data_set;
+  verb = cli.add_subcommand("judge", "Judge answers that are programs");
+  verb->add_option("--task", judge.task, "A row of a data set, as JSON");
+  verb->add_option("--answer", judge.answer, "What a model wrote for it");
+  verb->add_option("--dataset", data_set, "Reference solutions: humaneval, mbpp, p3 or stdio")
+      ->expected(2)
+      ->type_name("KIND FILE");
+  verb->add_option("--jobs", judge.jobs, "Programs at a time (0: one for each processor)");
+  verb->add_flag("--allow-weaker", judge.allow_weaker, "Even where layers of the sandbox miss");
+  verb->add_flag("--json", judge.json, "Print JSON");
+  verb->callback([&] {
+    if (data_set.size() == 2) judge.data = data_set[0], judge.file = data_set[1];
+    run = [&] { return app::run_judge(judge); };
+  });
 
   verb = cli.add_subcommand("doctor", "What this machine has, and what is therefore on or off");
   verb->callback([&] { run = [] { return app::run_doctor(); }; });

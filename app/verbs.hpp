@@ -57,6 +57,15 @@ struct TokenizeArguments {
 /// Filters JSON lines from the standard input to the standard output, in order; a line that cannot
 /// be done gives {"error"} in its place.
 int run_tokenize(const TokenizeArguments& arguments);
+struct JudgeArguments {
+  std::string task, answer;  ///< Files: a row of a data set, and what a model wrote.
+  std::string data, file;    ///< A published set and its file, in place of these.
+  uint32_t jobs = 0;         ///< Programs at a time; 0: one for each processor, 2 at least.
+  bool allow_weaker = false;
+  bool json = false;
+};
+/// Judges answers that are programs, and prints why; code 1 where one is not as it should be.
+int run_judge(const JudgeArguments& arguments);
 
 /// Prints what this machine has, and what is on or off because of it.
 int run_doctor();

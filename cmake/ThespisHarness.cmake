@@ -1,6 +1,6 @@
 # cmake -DOUT=FILE.cpp -DFILES=a.py;b.py -P ThespisHarness.cmake: each as a string constant that
-# tasks/code/harness.hpp declares: call.py is kCallSource.
-set(TEXT "// Made by cmake/ThespisHarness.cmake.\n#include \"tasks/code/harness.hpp\"\n")
+# tasks/code/harness_sources.hpp declares: call.py is kCallSource.
+set(TEXT "// Made by cmake/ThespisHarness.cmake.\n#include \"tasks/code/harness_sources.hpp\"\n")
 string(APPEND TEXT "namespace thespis::tasks::harness {\n")
 foreach(FILE ${FILES})
   get_filename_component(NAME ${FILE} NAME_WE)

@@ -14,7 +14,7 @@ enum class CodeVerdict : uint8_t {
   kRuntimeError,  ///< An exception, a crash, or an exit code other than 0.
   kTime,
   kMemory,
-  kOutput,        ///< More of it than is allowed.
+  kOutput,  ///< More of it than is allowed.
   kCompileError,
   kRefused,         ///< It asked the system for what no honest program asks.
   kInfrastructure,  ///< Nothing is known of the program: never a score.
@@ -32,7 +32,7 @@ struct TestReport {
 
 struct CodeReport {
   CodeVerdict verdict = CodeVerdict::kInfrastructure;
-  double credit = 0;  ///< From 0 to 1; 0 with kInfrastructure, where it means nothing.
+  double credit = 0;   ///< From 0 to 1; 0 with kInfrastructure, where it means nothing.
   std::string detail;  ///< Of the first test that did not pass. Hostile bytes, as above.
   uint64_t tests = 0, passed = 0;
   /// Those that were run, in order; after a failure others may be missing.

@@ -90,8 +90,7 @@ class Grading : public std::enable_shared_from_this<Grading> {
       report.detail = unknown->detail;
     } else if (failed != nullptr) {
       report.verdict = failed->verdict;
-      report.detail =
-          fmt::format("test {} of {}: {}", failed_at + 1, report.tests, failed->detail);
+      report.detail = fmt::format("test {} of {}: {}", failed_at + 1, report.tests, failed->detail);
       if (rules_.partial_credit)
         report.credit = static_cast<double>(report.passed) / static_cast<double>(report.tests);
     } else {
@@ -134,8 +133,8 @@ void compile(const std::shared_ptr<RunContext>& context, const GradeRules& rules
     const auto& outcome = compilation.outcome;
     if (!compilation.program && outcome.ending == sandbox::Ending::kInfrastructure) {
       if (attempt < kAttemptsMax) return compile(context, rules, done, attempt + 1);
-      return done(report_without_tests(*context->task, CodeVerdict::kInfrastructure,
-                                       outcome.detail));
+      return done(
+          report_without_tests(*context->task, CodeVerdict::kInfrastructure, outcome.detail));
     }
     if (!compilation.program)
       return done(report_without_tests(*context->task, CodeVerdict::kCompileError,

@@ -1,15 +1,19 @@
 #pragma once
 // The Python that runs inside the sandboxes: the files of tasks/code/harness, each of which follows
-// the codec in one source.
+// the codec in one module.
 
 #include <string_view>
+#include <vector>
 
-namespace thespis::tasks::harness {
+#include "runtime/sandbox/job.hpp"
 
-extern const std::string_view kCodecSource;
-extern const std::string_view kCallSource;     ///< Beside the untrusted program.
-extern const std::string_view kTesterSource;   ///< Runs asserts; trusted.
-extern const std::string_view kCheckerSource;  ///< Asks a puzzle's checker; trusted.
-extern const std::string_view kPrepareSource;  ///< Turns asserts into data; trusted.
+namespace thespis::tasks {
 
-}  // namespace thespis::tasks::harness
+/// What sandbox::Options::python_modules must hold where programs are judged.
+std::vector<sandbox::File> harness_modules();
+
+/// A program that runs main() of one: "call" beside the untrusted program; "tester", "checker" and
+/// "prepare" where only trusted code runs.
+sandbox::ProgramRef harness_program(std::string_view module);
+
+}  // namespace thespis::tasks

@@ -21,28 +21,6 @@ using sandbox::Outcome;
 constexpr uint64_t kAnswerBytesMax = 4 << 20;   // What a puzzle's answer may have.
 constexpr uint64_t kVerdictBytesMax = 1 << 16;  // What a tester says.
 
-sandbox::ProgramRef python(std::string_view source) {
-  auto program = std::make_shared<sandbox::Program>();
-  program->language = "python";
-  program->source = std::string(harness::kCodecSource) + std::string(source);
-  return program;
-}
-
-const sandbox::ProgramRef& caller() {
-  static const sandbox::ProgramRef program = python(harness::kCallSource);
-  return program;
-}
-
-const sandbox::ProgramRef& tester() {
-  static const sandbox::ProgramRef program = python(harness::kTesterSource);
-  return program;
-}
-
-const sandbox::ProgramRef& checker() {
-  static const sandbox::ProgramRef program = python(harness::kCheckerSource);
-  return program;
-}
-
 Value float_value(double number) {
   Value value;
   value.type = Value::Type::kFloat;
@@ -66,7 +44,7 @@ TestReport report(CodeVerdict verdict, std::string detail, const Outcome& outcom
 
 /// Starts `job`; where it cannot be, `done` hears of it as of any other failure of the sandbox.
 void start(sandbox::Sandbox& sandbox, sandbox::Job job, sandbox::Sandbox::RunDone done) {
-  if (sandbox.run(std::move(job), done)) return;
+  if (sandbox.run(std::move(job), done) != 0) return;
   Outcome full;
   full.detail = "the sandbox's queue is full";
   done(full);
@@ -77,15 +55,15 @@ sandbox::Job call_job(const RunContext& context, std::vector<Value> calls, uint6
                       bool served) {
   const CodeTask& task = *context.task;
   sandbox::Job job;
-  job.program = caller();
+  job.program = harness_program("call");
   job.limits = context.limits;
   job.limits.result_bytes = result_bytes;
   job.limits.wall_s += task.wait_s;
   job.zygote = context.zygote;
-  job.input = to_text(Value::tuple(
-      {Value::of(task.preamble), Value::of(context.source), Value::of(task.setup),
-       Value::list(std::move(calls)), Value::of_int(static_cast<int64_t>(result_bytes)), float_value(task.wait_s),
-       Value::of_bool(served)}));
+  job.input = to_text(Value::tuple({Value::of(task.preamble), Value::of(context.source),
+                                    Value::of(task.setup), Value::list(std::move(calls)),
+                                    Value::of_int(static_cast<int64_t>(result_bytes)),
+                                    float_value(task.wait_s), Value::of_bool(served)}));
   return job;
 }
 
@@ -110,8 +88,7 @@ void run_stdio(const std::shared_ptr<const RunContext>& context, size_t index, T
     const CodeTask& task = *context->task;
     TestReport result = report_of(outcome);
     if (result.verdict == CodeVerdict::kPassed) {
-      const auto wrong =
-          difference(outcome.output, task.tests[index].expected_output, task.output);
+      const auto wrong = difference(outcome.output, task.tests[index].expected_output, task.output);
       if (wrong) result = report(CodeVerdict::kWrong, "its output: " + *wrong, outcome);
     }
     done({std::move(result)});
@@ -173,12 +150,11 @@ void run_checker(const std::shared_ptr<const RunContext>& context, size_t index,
     if (ending.verdict != CodeVerdict::kPassed) return done({ending});
     const CodeTest& test = context->task->tests[index];
     sandbox::Job check;
-    check.program = checker();
+    check.program = harness_program("checker");
     check.limits = context->limits;
     check.limits.result_bytes = kVerdictBytesMax;
-    check.input =
-        to_text(Value::tuple({Value::of(test.source), Value::of(test.function),
-                              Value::of(context->task->answer_type)}));
+    check.input = to_text(Value::tuple(
+        {Value::of(test.source), Value::of(test.function), Value::of(context->task->answer_type)}));
     check.files.push_back({"value", answer.result});
     start(*context->sandbox, std::move(check),
           [answer_cpu = answer.cpu_s, done](const Outcome& outcome) {
@@ -246,19 +222,19 @@ void run_assert(const std::shared_ptr<const RunContext>& context, size_t index, 
   pair->context = context;
   pair->done = std::move(done);
   sandbox::Job served = call_job(*context, {}, context->limits.result_bytes, true);
-  served.channel = std::make_shared<const sandbox::Descriptor>(ends[0]);
+  served.inherited.push_back({4, std::make_shared<const sandbox::Descriptor>(ends[0])});
   served.limits.wall_s *= 2;  // It waits for the tester.
   sandbox::Job asks;
-  asks.program = tester();
+  asks.program = harness_program("tester");
   asks.limits = context->limits;
   asks.limits.wall_s = served.limits.wall_s;
   asks.limits.result_bytes = kVerdictBytesMax;
   std::vector<Value> names;
   for (const std::string& function : test.functions) names.push_back(Value::of(function));
-  asks.input = to_text(Value::tuple(
-      {Value::of(task.prefix), Value::list(std::move(names)), Value::of(test.source),
-       Value::of_int(static_cast<int64_t>(context->limits.result_bytes))}));
-  asks.channel = std::make_shared<const sandbox::Descriptor>(ends[1]);
+  asks.input = to_text(
+      Value::tuple({Value::of(task.prefix), Value::list(std::move(names)), Value::of(test.source),
+                    Value::of_int(static_cast<int64_t>(context->limits.result_bytes))}));
+  asks.inherited.push_back({4, std::make_shared<const sandbox::Descriptor>(ends[1])});
   const auto ended = [pair](std::optional<Outcome> Pair::*side) {
     return [pair, side](Outcome outcome) {
       (*pair).*side = std::move(outcome);

@@ -19,9 +19,9 @@ namespace thespis::tasks {
 struct RunContext {
   sandbox::Sandbox* sandbox = nullptr;
   std::shared_ptr<const CodeTask> task;
-  std::string source;             ///< The answer's program.
-  sandbox::ProgramRef program;    ///< Of stdio tests: compiled.
-  sandbox::Limits limits;         ///< Of each run of it.
+  std::string source;           ///< The answer's program.
+  sandbox::ProgramRef program;  ///< Of stdio tests: compiled.
+  sandbox::Limits limits;       ///< Of each run of it.
   bool zygote = true;
 };
 

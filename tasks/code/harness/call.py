@@ -52,6 +52,3 @@ def main():
         else:
             value = find(space, call[0])(*call[1])
         write_all(3, encode(value, bytes_max))
-
-
-main()

@@ -130,6 +130,7 @@ def of_lines(sources):
     return tests
 
 
-for tests, name in decode(read_all(0)):
-    prepared = of_check(tests, name) if type(tests) is str else of_lines(tests)
-    write_all(3, encode(prepared, 16 << 20))
+def main():
+    for tests, name in decode(read_all(0)):
+        prepared = of_check(tests, name) if type(tests) is str else of_lines(tests)
+        write_all(3, encode(prepared, 16 << 20))
