@@ -8,8 +8,8 @@
 namespace thespis::tasks {
 
 /// `text` with everything escaped but printable characters and, with `keep_lines`, line ends:
-/// \xNN for bytes that are no UTF-8, \x1b for control characters (C0, DEL, C1), \u{202e} for bidi
-/// controls, invisible characters, separators of lines, tags, private use and what is no character. At most
+/// \xNN for bytes that are no UTF-8 and for control characters, \u{202e} for bidi controls,
+/// invisible characters, separators of lines, tags, private use and what is no character. At most
 /// about `bytes_max` bytes; what is cut is said.
 std::string escaped(std::string_view text, size_t bytes_max = 4096, bool keep_lines = true);
 

@@ -1,6 +1,6 @@
 #pragma once
-// The program in what a model wrote. Strict: what is not plainly the answer is none, so that nothing
-// is gained by writing several and hoping for the right one.
+// The program in what a model wrote. Strict: what is not plainly the answer is none, so that
+// nothing is gained by writing several and hoping for the right one.
 //   EX-1  Linear in the length of the text; the result lies within it.
 
 #include <optional>

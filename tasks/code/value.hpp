@@ -1,6 +1,6 @@
 #pragma once
-// Values that cross the border of a sandbox: exactly typed, plain data, in a text of our own that is
-// read within limits. What an untrusted program sends is only ever read by parse(); nothing is
+// Values that cross the border of a sandbox: exactly typed, plain data, in a text of our own that
+// is read within limits. What an untrusted program sends is only ever read by parse(); nothing is
 // evaluated or unpickled.
 //   VA-1  parse() ends on any bytes, in time linear in their number, within its limits.
 //   VA-2  parse(to_text(value)) gives an equal value.

@@ -7,10 +7,11 @@
 namespace thespis::tasks {
 
 struct ValueRule {
-  /// Types must be the same, and NaN is NaN; else as Python's == has it: True == 1 == 1.0, NaN != NaN.
+  /// Types must be the same, and NaN is NaN. Else as Python's == has it: True == 1 == 1.0, and NaN
+  /// equals nothing.
   bool exact_types = true;
-  /// Where above 0: floats may be off by so much, absolutely or relative to the expected one, and an
-  /// int counts as a float where a float is expected. Not in sets and keys.
+  /// Where above 0: floats may be off by so much, absolutely or relative to the expected one, and
+  /// an int counts as a float where a float is expected. Not in sets and keys.
   double float_tolerance = 0;
 };
 

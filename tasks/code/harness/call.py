@@ -17,7 +17,7 @@ def find(space, name):
 
 
 def serve(space, bytes_max):
-    """Calls by value from the tester on descriptor 4, one at a time, until it has gone."""
+    """Calls by value from the tester, one at a time, until it has gone."""
     while True:
         frame = receive_frame(4, bytes_max)
         if frame is None:
@@ -31,7 +31,7 @@ def serve(space, bytes_max):
         except Exception as error:
             text = "%s: %s" % (type(error).__name__, error)
             reply = encode(("error", text[:1000], None), bytes_max + 8000)
-        send_frame(4, reply)
+        send_frame(5, reply)
 
 
 def main():

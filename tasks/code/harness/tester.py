@@ -1,6 +1,7 @@
 # Runs a test in the form of asserts, in a process of its own where only trusted code runs. The
-# functions under test are stubs: a call goes by value to the untrusted process behind descriptor 4,
-# and plain data comes back. What became of the test goes out on descriptor 3: True, or ("test" or "call", why not): the latter where a function failed.
+# functions under test are stubs: a call goes by value to the untrusted process on descriptor 5, and
+# plain data comes back on 4. What became of the test goes out on descriptor 3: True, or ("test",
+# why not), or ("call", why not) where a function failed.
 import traceback
 
 
@@ -12,7 +13,7 @@ def stub(name, bytes_max):
     def call(*arguments, **named):
         arguments = list(arguments)
         try:
-            send_frame(4, encode((name, arguments, named), bytes_max))
+            send_frame(5, encode((name, arguments, named), bytes_max))
         except OSError:
             raise CallFailed("the program has ended")
         frame = receive_frame(4, 4 * bytes_max)
