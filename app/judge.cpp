@@ -6,7 +6,7 @@
 #include "app/verbs.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
-#include "runtime/base/zstd_file.hpp"
+#include "runtime/base/zstd.hpp"
 #include "tasks/code/code_task.hpp"
 #include "tasks/code/data_file.hpp"
 #include "tasks/code/escape.hpp"
@@ -101,7 +101,7 @@ ordered_json json_of(const Tally& tally) {
 
 int judge_data(const JudgeArguments& arguments) {
   const auto data = tasks::code_data_of(arguments.data);
-  const std::string text = read_data_file(arguments.file, kFileBytesMax);
+  const std::string text = read_packed_file(arguments.file, kFileBytesMax);
   sandbox::Sandbox sandbox(sandbox_options(arguments));
   const auto cases = read_code_data(data, text, arguments.file, sandbox);
   tasks::GradeRules rules;

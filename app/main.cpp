@@ -93,6 +93,7 @@ int main(int argc, char** argv) {
   verb->add_flag("--skip-special-tokens", tokenize.skip_special,
                  "Leave special tokens out of decoded text");
   verb->callback([&] { run = [&] { return app::run_tokenize(tokenize); }; });
+
   app::JudgeArguments judge;
   std::vector<std::string> data_set;
   verb = cli.add_subcommand("judge", "Judge answers that are programs");
