@@ -110,6 +110,9 @@ int main(int argc, char** argv) {
     run = [&] { return app::run_judge(judge); };
   });
 
+  verb = cli.add_subcommand("verify-math", "Judge answers: JSON lines in, JSON lines out");
+  verb->callback([&] { run = [] { return app::run_verify_math(); }; });
+
   verb = cli.add_subcommand("doctor", "What this machine has, and what is therefore on or off");
   verb->callback([&] { run = [] { return app::run_doctor(); }; });
 

@@ -67,6 +67,9 @@ struct JudgeArguments {
 /// Judges answers that are programs, and prints why; code 1 where one is not as it should be.
 int run_judge(const JudgeArguments& arguments);
 
+/// Filters JSON lines as run_tokenize: {"gold", "prediction", "options"} -> {"outcome", "why"}.
+int run_verify_math();
+
 /// Prints what this machine has, and what is on or off because of it.
 int run_doctor();
 

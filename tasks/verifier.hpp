@@ -1,8 +1,8 @@
 #pragma once
 // The reward of a completion: a pure function of the task's row and the completion's text, callable
 // from any thread.
-//   VF-1  Whatever the completion says, the result is a verdict. Only a bad row or an unknown kind
-//         throws, since then nothing has been judged.
+//   VF-1  Whatever the completion says, the result is a verdict. Only a bad row, an unknown kind or
+//         a limit of the judge throws, since then nothing has been judged.
 
 #include <string>
 #include <string_view>
@@ -14,6 +14,7 @@
 namespace thespis::tasks {
 
 constexpr std::string_view kCountdownKind = "countdown";
+constexpr std::string_view kMathKind = "math";  ///< {"answer": the gold answer, LaTeX or plain}
 
 struct RewardWeights {
   double accuracy = 1.0;
@@ -30,7 +31,9 @@ struct Verdict {
 };
 
 /// Judges a completion (without its end-of-text token) of a task of `kind`, whose row is JSON.
-/// Throws InputError: a kind that nothing verifies, or a row that is not of that kind.
+/// Throws InputError: a kind that nothing verifies, or a row that is not of that kind. Throws
+/// Error: the gold answer cannot be read, or comparing with it would go beyond a limit. That a
+/// completion's answer cannot be read is no failure to judge: it is wrong.
 Verdict judge(std::string_view kind, std::string_view row, std::string_view completion,
               const RewardWeights& weights);
 

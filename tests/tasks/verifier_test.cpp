@@ -144,8 +144,9 @@ TEST_CASE("verifier: hostile completions get a verdict") {
 }
 
 TEST_CASE("verifier: a bad row or an unknown kind is an error, not a score") {
-  CHECK_THROWS_WITH(judge("math", kRow, "", {}),
-                    "no verifier judges tasks of kind \"math\"; there is one for \"countdown\"");
+  CHECK_THROWS_WITH(
+      judge("riddle", kRow, "", {}),
+      "no verifier judges tasks of kind \"riddle\"; there are \"countdown\", \"math\"");
   for (const auto* row : {"", "[]", "{", "{}", R"({"numbers":[1]})", R"({"target":1})",
                           R"({"numbers":"1","target":1})"}) {
     CAPTURE(row);
