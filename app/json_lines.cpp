@@ -24,25 +24,35 @@ bool read_line(std::string& line) {
   return true;
 }
 
-json answer(const std::string& line, const std::function<json(const json&)>& body) {
+json answer(const std::string& line, const std::function<json(const std::string&)>& body) {
   try {
     if (line.size() > kLineBytesMax)
       throw InputError("line is longer than " + std::to_string(kLineBytesMax) + " bytes");
-    const json object = json::parse(line);
-    if (!object.is_object()) throw InputError("line is not a JSON object");
-    return body(object);
+    return body(line);
   } catch (const InputError& e) {
     return {{"error", e.what()}};
+  }
+}
+
+json object_of(const std::string& line) {
+  try {
+    json object = json::parse(line);
+    if (!object.is_object()) throw InputError("line is not a JSON object");
+    return object;
   } catch (const json::parse_error& e) {
-    return {{"error", "line is not valid JSON, at byte " + std::to_string(e.byte)}};
+    throw InputError("line is not valid JSON, at byte " + std::to_string(e.byte));
   } catch (const json::out_of_range&) {
-    return {{"error", "line has a number that no double can hold"}};
+    throw InputError("line has a number that no double can hold");
   }
 }
 
 }  // namespace
 
 int filter_json_lines(const std::function<json(const json&)>& body) {
+  return filter_lines([&body](const std::string& line) { return body(object_of(line)); });
+}
+
+int filter_lines(const std::function<json(const std::string&)>& body) {
   for (std::string line; read_line(line);) {
     // What an error quotes of a line need not be UTF-8.
     const std::string out = answer(line, body).dump(-1, ' ', false, json::error_handler_t::replace);

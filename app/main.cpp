@@ -113,6 +113,12 @@ int main(int argc, char** argv) {
   verb = cli.add_subcommand("verify-math", "Judge answers: JSON lines in, JSON lines out");
   verb->callback([&] { run = [] { return app::run_verify_math(); }; });
 
+  app::TemplateArguments chat_template;
+  verb = cli.add_subcommand("template", "Render conversations (JSON lines) by a chat template");
+  verb->add_option("--file", chat_template.file, "The template (Jinja)")->required();
+  verb->add_option("--now", chat_template.now, "The date that strftime_now shows, as 2025-01-31");
+  verb->callback([&] { run = [&] { return app::run_template(chat_template); }; });
+
   verb = cli.add_subcommand("doctor", "What this machine has, and what is therefore on or off");
   verb->callback([&] { run = [] { return app::run_doctor(); }; });
 

@@ -70,6 +70,14 @@ int run_judge(const JudgeArguments& arguments);
 /// Filters JSON lines as run_tokenize: {"gold", "prediction", "options"} -> {"outcome", "why"}.
 int run_verify_math();
 
+struct TemplateArguments {
+  std::string file;  ///< A chat template (Jinja).
+  std::string now;   ///< What strftime_now shows, as 2025-01-31; empty: the time it is.
+};
+/// Renders the template with the variables of each line of standard input. Throws InputError where
+/// the template itself is wrong.
+int run_template(const TemplateArguments& arguments);
+
 /// Prints what this machine has, and what is on or off because of it.
 int run_doctor();
 
