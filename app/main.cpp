@@ -102,12 +102,14 @@ int main(int argc, char** argv) {
   verb->add_option("--dataset", data_set, "Reference solutions: humaneval, mbpp, p3 or stdio")
       ->expected(2)
       ->type_name("KIND FILE");
+  verb->add_option("--suite", judge.suite,
+                   "A folder of hostile and honest programs, with its index.jsonl");
   verb->add_option("--jobs", judge.jobs, "Programs at a time (0: one for each processor)");
   verb->add_flag("--allow-weaker", judge.allow_weaker, "Even where layers of the sandbox miss");
   verb->add_flag("--json", judge.json, "Print JSON");
   verb->callback([&] {
     if (data_set.size() == 2) judge.data = data_set[0], judge.file = data_set[1];
-    run = [&] { return app::run_judge(judge); };
+    run = [&] { return judge.suite.empty() ? app::run_judge(judge) : app::run_judge_suite(judge); };
   });
 
   verb = cli.add_subcommand("verify-math", "Judge answers: JSON lines in, JSON lines out");

@@ -60,12 +60,15 @@ int run_tokenize(const TokenizeArguments& arguments);
 struct JudgeArguments {
   std::string task, answer;  ///< Files: a row of a data set, and what a model wrote.
   std::string data, file;    ///< A published set and its file, in place of these.
+  std::string suite;         ///< A folder of hostile and honest programs, in place of these.
   uint32_t jobs = 0;         ///< Programs at a time; 0: one for each processor, 2 at least.
   bool allow_weaker = false;
   bool json = false;
 };
 /// Judges answers that are programs, and prints why; code 1 where one is not as it should be.
 int run_judge(const JudgeArguments& arguments);
+/// The same for a suite.
+int run_judge_suite(const JudgeArguments& arguments);
 
 /// Filters JSON lines as run_tokenize: {"gold", "prediction", "options"} -> {"outcome", "why"}.
 int run_verify_math();

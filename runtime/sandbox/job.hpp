@@ -83,7 +83,9 @@ struct Outcome {
   double cpu_s = 0;
   double wall_s = 0;
   uint64_t memory_peak_bytes = 0;  ///< The largest process alone where there is no cgroup.
-  std::string detail;              ///< One line for people about kInfrastructure.
+  /// Processes that outlived its init and were killed by name: none, while the layer "pid" holds.
+  uint32_t survivors = 0;
+  std::string detail;  ///< One line for people about kInfrastructure.
 
   bool exited_with(int exit_code) const { return ending == Ending::kExited && code == exit_code; }
 };

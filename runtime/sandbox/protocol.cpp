@@ -186,7 +186,7 @@ std::string encode(const RunReply& reply) {
   out.text(outcome.errors);
   out.text(outcome.result);
   out.number(static_cast<uint8_t>(reply.took_file));
-  out.number(reply.survivors);
+  out.number(reply.outcome.survivors);
   return out.take();
 }
 
@@ -204,7 +204,7 @@ std::optional<RunReply> decode_reply(std::string_view body) {
   outcome.errors = in.text();
   outcome.result = in.text();
   reply.took_file = in.flag();
-  reply.survivors = in.number<uint32_t>();
+  reply.outcome.survivors = in.number<uint32_t>();
   if (!in.finished()) return std::nullopt;
   return reply;
 }
@@ -232,6 +232,7 @@ std::optional<LauncherRequest> decode_launcher_request(std::string_view body) {
 std::string encode(const LauncherReply& reply) {
   Writer out;
   out.text(reply.error);
+  out.number(reply.process);
   out.number(static_cast<uint32_t>(reply.layers.size()));
   for (const LayerReport& layer : reply.layers) {
     out.number(static_cast<uint8_t>(layer.layer));
@@ -245,6 +246,7 @@ std::optional<LauncherReply> decode_launcher_reply(std::string_view body) {
   Reader in(body);
   LauncherReply reply;
   reply.error = in.text();
+  reply.process = in.number<int32_t>();
   reply.layers.resize(in.count(6));
   for (LayerReport& layer : reply.layers) {
     layer.layer = in.choice(Layer::kCpu);

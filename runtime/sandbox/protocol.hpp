@@ -56,7 +56,6 @@ struct RunRequest {
 struct RunReply {
   Outcome outcome;
   bool took_file = false;
-  uint32_t survivors = 0;  ///< Processes that outlived the job's init and were killed by name.
 };
 
 std::string encode(const RunRequest& request);
@@ -79,7 +78,8 @@ struct LauncherRequest {
   std::string path;
 };
 struct LauncherReply {
-  std::string error;  ///< Empty: done.
+  std::string error;    ///< Empty: done.
+  int32_t process = 0;  ///< kKeeper: its process id.
   std::vector<LayerReport> layers;
 };
 constexpr size_t kPacketBytesMax = 16384;

@@ -36,7 +36,7 @@ class SelfTest {
       if (reply.outcome.ending != Ending::kRefusedCall) broken(Layer::kSeccomp, "ptrace passes");
     });
     probe({"survivor"}, only({Layer::kSeccomp}), small_limits(), [this](const RunReply& reply) {
-      if (reply.survivors != 0 || !reply.outcome.exited_with(0))
+      if (reply.outcome.survivors != 0 || !reply.outcome.exited_with(0))
         broken(Layer::kPid, "a process outlives its job");
     });
     try_limits();

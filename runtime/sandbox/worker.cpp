@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 namespace thespis::sandbox {
 namespace {
@@ -41,8 +42,18 @@ std::optional<FrameReader::Frame> FrameReader::take() {
   return frame;
 }
 
-Worker::Worker(Descriptor socket) : socket_(std::move(socket)), reader_(kFrameBytesMax) {
+Worker::Worker(Descriptor socket, pid_t process)
+    : socket_(std::move(socket)), process_(process), reader_(kFrameBytesMax) {
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &kSendPatience, sizeof kSendPatience);
+}
+
+bool Worker::waits_for_processor() const {
+  // "PID (NAME) STATE ...".
+  std::ifstream status("/proc/" + std::to_string(process_) + "/stat");
+  std::string line;
+  std::getline(status, line);
+  const size_t at = line.rfind(") ");
+  return at != line.npos && at + 2 < line.size() && line[at + 2] == 'R';
 }
 
 bool Worker::ask(const RunRequest& request, std::span<const int> descriptors) {

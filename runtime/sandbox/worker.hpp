@@ -1,6 +1,8 @@
 #pragma once
 // One keeper as the host sees it: a connection on which one job at a time is asked for.
 
+#include <sys/types.h>
+
 #include <optional>
 #include <span>
 #include <string>
@@ -36,9 +38,11 @@ class FrameReader {
 
 class Worker {
  public:
-  explicit Worker(Descriptor socket);
+  Worker(Descriptor socket, pid_t process);
 
   int socket() const { return socket_.get(); }
+  /// True where it would go on if a processor had time for it: busy, or stopped it is not.
+  bool waits_for_processor() const;
   /// False: the keeper is gone or does not take it.
   bool ask(const RunRequest& request, std::span<const int> descriptors);
   bool send(FrameKind kind);
@@ -49,6 +53,7 @@ class Worker {
 
  private:
   Descriptor socket_;
+  pid_t process_;
   FrameReader reader_;
   Descriptor file_;
 };

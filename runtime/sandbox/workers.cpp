@@ -120,7 +120,7 @@ std::string Workers::ensure_worker(size_t lane, bool zygote) {
   const auto started = launcher_->call({LauncherCall::kKeeper, slot_of(lane, zygote), zygote, {}},
                                        pair.theirs.get());
   if (!started.error.empty()) return started.error;
-  worker = std::make_unique<Worker>(std::move(pair.ours));
+  worker = std::make_unique<Worker>(std::move(pair.ours), started.process);
   epoll_event event{EPOLLIN, {.u64 = slot_of(lane, zygote)}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, worker->socket(), &event) != 0) {
     drop_worker(lane, zygote);
@@ -238,6 +238,11 @@ void Workers::check_deadlines() {
     const bool may_ask = !running.asked && !running.cancelled && now < running.give_up;
     if (may_ask && worker && worker->send(FrameKind::kPing)) {
       running.asked = true;
+      running.deadline = now + kSilence;
+      continue;
+    }
+    // It has not been given the time to answer.
+    if (worker && now < running.give_up && worker->waits_for_processor()) {
       running.deadline = now + kSilence;
       continue;
     }

@@ -3,7 +3,8 @@
 //   WK-1  A job's callback comes once, from poll(), whatever dies: a keeper, all of them, the
 //         launcher. What died is started anew for the next job.
 //   WK-2  A keeper that says nothing 0.25 s after its job's wall limit is asked; if it says nothing
-//         for as long again, it is killed and the job ends as kInfrastructure.
+//         for as long again, and not because it waits for a processor, it is killed and the job
+//         ends as kInfrastructure.
 
 #include <deque>
 #include <functional>

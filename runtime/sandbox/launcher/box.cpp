@@ -1,6 +1,7 @@
 #include "runtime/sandbox/launcher/box.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "runtime/sandbox/launcher/job.hpp"
@@ -40,7 +42,11 @@ void send_report(int socket, const Report& report, int file) {
 
 /// A private, empty working directory.
 int make_work_directory(const Box& box) {
-  if (!box.layers.has(Layer::kMount)) return ::chdir("/tmp") == 0 ? 0 : errno;
+  if (!box.layers.has(Layer::kMount)) {
+    // Where the host's own root is seen, at least not among others' files.
+    char path[] = "/tmp/thespis-unwalled-XXXXXX";
+    return ::mkdtemp(path) != nullptr && ::chdir(path) == 0 ? 0 : errno;
+  }
   char options[96];
   std::snprintf(options, sizeof options, "size=%llu,nr_inodes=4096,mode=0700",
                 static_cast<unsigned long long>(box.request->limits.file_bytes));
@@ -94,6 +100,10 @@ long take_file(const char* name) {
   return S_ISREG(status.st_mode) && status.st_nlink == 1 ? file : -EINVAL;
 }
 
+int job_entry(void* box) {
+  job_main(*static_cast<const Box*>(box));
+}
+
 }  // namespace
 
 int init_main(void* argument) {
@@ -109,9 +119,17 @@ int init_main(void* argument) {
   raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
   if (const int error = make_work_directory(box); error != 0) return fail("directory", error);
   if (const int error = write_files(box); error != 0) return fail("files", error);
-  // A plain fork: the job gets memory of its own. Registers and stack are this function's.
-  const long job = raw_call(SYS_clone, SIGCHLD);
-  if (job == 0) job_main(box);
+  long job = 0;
+  if (box.request->start == Start::kExecute || box.request->start == Start::kExecutable) {
+    // It runs in our memory, on a stack of its own, until it has become the program; we wait. No
+    // page of the keeper's is copied for what is thrown away at once.
+    job = ::clone(job_entry, box.job_stack, CLONE_VM | CLONE_VFORK | SIGCHLD, argument);
+    if (job < 0) job = -errno;
+  } else {
+    // A plain fork: the interpreter goes on in memory of its own, on this stack.
+    job = raw_call(SYS_clone, SIGCHLD);
+    if (job == 0) job_main(box);
+  }
   if (job < 0) return fail("fork", static_cast<int>(-job));
   for (const int fd : {box.input, box.output, box.errors, box.result, box.executable})
     if (fd >= 0) raw_call(SYS_close, fd);

@@ -32,7 +32,8 @@ struct Box {
   const char* const* environment = nullptr;
   int input = -1, output = -1, errors = -1, result = -1;
   int executable = -1;
-  int report = -1;  ///< The init's end.
+  int report = -1;            ///< The init's end.
+  char* job_stack = nullptr;  ///< The top of it, for a job that is executed.
   std::array<int, kInheritedMax> inherited{};
   /// kZygote, kProbe: the program; never returns.
   void (*program)(const Box&) = nullptr;

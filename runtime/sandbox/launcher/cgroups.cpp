@@ -18,9 +18,6 @@ namespace thespis::sandbox {
 namespace {
 
 constexpr const char* kPrefix = "thespis-";
-/// Of each 100 ms: a job's processes share one processor, however many there are.
-constexpr const char* kQuota = "100000";
-
 bool write_text(int directory, const std::string& file, const std::string& text) {
   const Descriptor fd(::openat(directory, file.c_str(), O_WRONLY | O_CLOEXEC));
   return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
@@ -206,6 +203,7 @@ std::string Cgroups::open_slot(uint32_t slot, KeeperSetup& setup, std::vector<De
        O_RDONLY);
   file(KeeperFd::kMemoryEvents, memory, second ? "memory.events" : "memory.oom_control", O_RDONLY);
   file(KeeperFd::kPidsMax, with("pids"), "pids.max", O_RDWR);
+  file(KeeperFd::kPidsCurrent, with("pids"), "pids.current", O_RDONLY);
   file(KeeperFd::kCpuUsage, with("cpuacct"), second ? "cpu.stat" : "cpuacct.usage", O_RDONLY);
   const Hierarchy* unified = nullptr;
   for (const Hierarchy& hierarchy : hierarchies_)
@@ -214,14 +212,6 @@ std::string Cgroups::open_slot(uint32_t slot, KeeperSetup& setup, std::vector<De
   if (!hierarchies_.empty())
     file(KeeperFd::kPidsList, unified != nullptr ? unified : &hierarchies_[0], "cgroup.procs",
          O_RDONLY);
-  if (const Hierarchy* cpu = with("cpu"); cpu != nullptr) {
-    const int directory = cpu->top.get();
-    const bool limited =
-        second ? write_text(directory, name + "/cpu.max", std::string(kQuota) + " " + kQuota)
-               : write_text(directory, name + "/cpu.cfs_period_us", kQuota) &&
-                     write_text(directory, name + "/cpu.cfs_quota_us", kQuota);
-    if (limited) setup.processors = 1;
-  }
   return {};
 }
 

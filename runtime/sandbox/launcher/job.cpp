@@ -95,17 +95,6 @@ int set_rlimits(const Box& box) {
 }
 
 int drop_capabilities() {
-  constexpr int kLastKnown = 63;
-  for (int capability = 0; capability <= kLastKnown; ++capability)
-    if (::prctl(PR_CAPBSET_DROP, capability) != 0) {
-      if (errno == EINVAL) break;  // Past the kernel's last.
-      return errno;
-    }
-  constexpr unsigned long kNoRoot = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-                                    SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                                    SECBIT_NO_CAP_AMBIENT_RAISE |
-                                    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-  if (::prctl(PR_SET_SECUREBITS, kNoRoot) != 0) return errno;
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   const __user_cap_data_struct none[2] = {};
   return ::syscall(SYS_capset, &header, none) == 0 ? 0 : errno;
@@ -119,6 +108,14 @@ void offer_to_oom_killer(int proc) {
     // The same.
   }
   ::close(file);
+}
+
+/// Below its keeper, which must get its turn however many processes the job has.
+void yield_to_keeper() {
+  constexpr int kNice = 10;
+  if (::setpriority(PRIO_PROCESS, 0, kNice) != 0) {
+    // Then they are equals.
+  }
 }
 
 void reset_signals(bool dispositions) {
@@ -137,12 +134,27 @@ int install_filter(const KeeperSetup& setup) {
 
 }  // namespace
 
+int forbid_capabilities() {
+  constexpr int kLastKnown = 63;
+  for (int capability = 0; capability <= kLastKnown; ++capability)
+    if (::prctl(PR_CAPBSET_DROP, capability) != 0) {
+      if (errno == EINVAL) break;  // Past the kernel's last.
+      return errno;
+    }
+  constexpr unsigned long kNoRoot = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                                    SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                                    SECBIT_NO_CAP_AMBIENT_RAISE |
+                                    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+  return ::prctl(PR_SET_SECUREBITS, kNoRoot) == 0 ? 0 : errno;
+}
+
 void job_main(const Box& box) {
   const KeeperSetup& setup = *box.setup;
   const Layers layers = box.layers;
   const Start start = box.request->start;
   const int rules = setup.fd(KeeperFd::kLandlock);
   ::setsid();
+  yield_to_keeper();
   offer_to_oom_killer(setup.fd(KeeperFd::kProc));
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   // Rules first: their descriptor is closed with the others.

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "runtime/sandbox/channel.hpp"
+#include "runtime/sandbox/launcher/job.hpp"
 #include "runtime/sandbox/launcher/run.hpp"
 
 namespace thespis::sandbox {
@@ -101,6 +102,7 @@ void enter_slot(const KeeperSetup& setup) {
     if (::syscall(SYS_setresuid, kInsideId, kInsideId, kInsideId) != 0) ::_exit(6);
   }
   if (setup.layers.has(Layer::kUts) && ::sethostname("box", 3) != 0) ::_exit(7);
+  if (setup.layers.has(Layer::kCapabilities) && forbid_capabilities() != 0) ::_exit(7);
   // Changing ids cleared both.
   ::prctl(PR_SET_DUMPABLE, 1);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -124,8 +124,13 @@ void Launcher::enter_namespaces(Layers without) {
           : error != 0       ? std::string("refused: ") + std::strerror(error)
                              : "a namespace");
   }
-  const bool cut_off = !without.has(Layer::kNetwork) && ::unshare(CLONE_NEWNET) == 0;
-  found(Layer::kNetwork, cut_off, cut_off ? "an empty namespace" : reason("refused"));
+  if (without.has(Layer::kNetwork)) {
+    found(Layer::kNetwork, false, "left out");
+  } else if (::unshare(CLONE_NEWNET) == 0) {
+    found(Layer::kNetwork, true, "an empty namespace");
+  } else {
+    found(Layer::kNetwork, false, reason("refused"));
+  }
 }
 
 void Launcher::prepare_root(Layers without) {
@@ -176,6 +181,7 @@ LauncherReply Launcher::answer(const LauncherRequest& request, Descriptor attach
       break;
     case LauncherCall::kKeeper:
       reply.error = start_keeper(request, attached);
+      if (reply.error.empty()) reply.process = keepers_.at(request.slot);
       break;
     case LauncherCall::kKill:
       kill_keeper(request.slot);

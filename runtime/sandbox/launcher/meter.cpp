@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace thespis::sandbox {
 namespace {
@@ -62,12 +63,17 @@ int Meter::begin(const Limits& limits, Layers layers) {
     // Before 6.12, version 2 has no way to begin anew: the peak is then that of the slot.
     (void)write_number(setup_.fd(KeeperFd::kMemoryPeak), 0);
   }
-  const char* usage = setup_.cgroup_v2 ? "usage_usec " : "";
-  cpu_at_start_ = read_number(KeeperFd::kCpuUsage, usage).value_or(0);
-  starved_at_start_ = read_number(KeeperFd::kPressure, "total=").value_or(0);
-  kills_at_start_ = read_number(KeeperFd::kMemoryEvents, "oom_kill ").value_or(0);
-  usage_at_start_ = read_number(KeeperFd::kMemoryUsage, "").value_or(0);
+  cpu_at_start_ =
+      read_number(KeeperFd::kCpuUsage, setup_.cgroup_v2 ? "usage_usec " : "").value_or(0);
+  starved_at_start_.reset();
+  // These change by what jobs do alone, which ran_out_of_memory() follows.
+  if (!kills_before_) kills_before_ = read_number(KeeperFd::kMemoryEvents, "oom_kill ");
+  if (!usage_before_) usage_before_ = read_number(KeeperFd::kMemoryUsage, "");
   return 0;
+}
+
+void Meter::begin_starving() {
+  if (!starved_at_start_) starved_at_start_ = read_number(KeeperFd::kPressure, "total=");
 }
 
 std::optional<double> Meter::cpu_s() const {
@@ -77,21 +83,26 @@ std::optional<double> Meter::cpu_s() const {
 }
 
 double Meter::starved_s() const {
+  if (!starved_at_start_) return 0;
   const auto now = read_number(KeeperFd::kPressure, "total=");
-  return now ? static_cast<double>(*now - starved_at_start_) * 1e-6 : 0;
+  return now ? static_cast<double>(*now - *starved_at_start_) * 1e-6 : 0;
 }
 
 uint64_t Meter::memory_peak_bytes() const {
   const uint64_t peak = read_number(KeeperFd::kMemoryPeak, "").value_or(0);
-  return peak - std::min(peak, usage_at_start_);
+  return peak - std::min(peak, usage_before_.value_or(0));
 }
 
-bool Meter::ran_out_of_memory() const {
+bool Meter::ran_out_of_memory(const Limits& limits, bool well) {
+  // Nothing was killed for memory where most of it was never used.
+  if (well && memory_peak_bytes() < limits.memory_bytes / 2) return false;
   const auto now = read_number(KeeperFd::kMemoryEvents, "oom_kill ");
-  return now && *now != kills_at_start_;
+  return now && std::exchange(kills_before_, now) != now;
 }
 
 uint32_t Meter::kill_survivors() const {
+  // The count is cheap, and nearly always says that only the keeper is left.
+  if (read_number(KeeperFd::kPidsCurrent, "") == 1) return 0;
   const int fd = setup_.fd(KeeperFd::kPidsList);
   if (fd < 0) return 0;
   char text[4096];

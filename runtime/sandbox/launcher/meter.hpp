@@ -18,11 +18,14 @@ class Meter {
   int begin(const Limits& limits, Layers layers);
   /// Processor seconds of all processes since begin().
   std::optional<double> cpu_s() const;
-  /// Seconds since begin() in which the job wanted to run and none of it could.
+  /// Starvation counts from the first of these calls after begin() on.
+  void begin_starving();
+  /// Seconds since then in which the job wanted to run and none of it could.
   double starved_s() const;
   uint64_t memory_peak_bytes() const;  ///< 0: not known.
-  /// True if the kernel killed something since begin() because memory was over its limit.
-  bool ran_out_of_memory() const;
+  /// True if the kernel killed something since begin() because memory was over its limit. `well`:
+  /// the job ended as if nothing had happened.
+  bool ran_out_of_memory(const Limits& limits, bool well);
   /// Kills every process of the slot but the keeper; returns how many there were.
   uint32_t kill_survivors() const;
 
@@ -31,7 +34,10 @@ class Meter {
 
   const KeeperSetup& setup_;
   uint64_t memory_limit_ = 0, pids_limit_ = 0;  ///< As written last.
-  uint64_t cpu_at_start_ = 0, starved_at_start_ = 0, kills_at_start_ = 0, usage_at_start_ = 0;
+  uint64_t cpu_at_start_ = 0;
+  std::optional<uint64_t> starved_at_start_;
+  /// Of the keeper alone, before its first job.
+  std::optional<uint64_t> kills_before_, usage_before_;
 };
 
 }  // namespace thespis::sandbox

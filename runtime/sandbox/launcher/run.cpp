@@ -27,6 +27,7 @@ constexpr size_t kStackBytes = 64ULL << 20;
 /// Processor time is looked at this long after it may have been used up.
 constexpr double kCpuGrainS = 0.004;
 constexpr double kStarvedFactorMax = 10;
+constexpr double kFirstLookS = 0.05;
 
 const char* const kEnvironment[] = {"PATH=/usr/bin:/bin",
                                     "HOME=/box/work",
@@ -167,6 +168,7 @@ bool Runner::start(Running& run, const std::vector<Descriptor>& descriptors) {
   box.errors = run.errors.write_end();
   box.result = run.result.write_end();
   box.report = report.theirs.get();
+  box.job_stack = init_stack_ + kStackBytes / 2;
   if (const int error = meter_.begin(limits, box.layers); error != 0)
     return refuse("cgroup limits", error);
   int flags = CLONE_VM | CLONE_PIDFD | SIGCHLD;
@@ -217,6 +219,8 @@ int Runner::next_timeout_ms(Running& run) {
   const Limits& limits = run.request.limits;
   const double elapsed_s = env::seconds(clock_.now() - run.start);
   double wait_s = limits.wall_s - elapsed_s;
+  // Most jobs end before either limit is worth a look.
+  if (elapsed_s > kFirstLookS) meter_.begin_starving();
   if (wait_s <= 0) {
     // A machine that had no time for the job says nothing about the job.
     const double starved_s = std::min(meter_.starved_s(), limits.wall_s * kStarvedFactorMax);
@@ -226,14 +230,16 @@ int Runner::next_timeout_ms(Running& run) {
       return 0;
     }
   }
-  if (const auto used_s = meter_.cpu_s()) {
-    const double left_s = limits.cpu_s - *used_s;
-    if (left_s <= 0) {
-      run.over_cpu = true;
-      return 0;
-    }
-    wait_s = std::min(wait_s, left_s / setup_.processors + kCpuGrainS);
+  // More than this cannot have been used.
+  double used_s = elapsed_s * setup_.processors;
+  if (used_s >= limits.cpu_s) used_s = meter_.cpu_s().value_or(0);
+  const double left_s = limits.cpu_s - used_s;
+  if (left_s <= 0) {
+    run.over_cpu = true;
+    return 0;
   }
+  wait_s = std::min(wait_s, left_s / setup_.processors + kCpuGrainS);
+  if (elapsed_s <= kFirstLookS) wait_s = std::min(wait_s, kFirstLookS + kCpuGrainS);
   return static_cast<int>(std::ceil(std::min(wait_s, 60.0) * 1000));
 }
 
@@ -304,9 +310,9 @@ void Runner::conclude(Running& run) {
   outcome.output = run.output.take();
   outcome.errors = run.errors.take();
   outcome.result = run.result.take();
-  run.reply.survivors = meter_.kill_survivors();
+  outcome.survivors = meter_.kill_survivors();
   if (!outcome.detail.empty()) return;  // Infrastructure.
-  if (meter_.ran_out_of_memory()) {
+  if (meter_.ran_out_of_memory(limits, run.ended && run.status == 0)) {
     outcome.ending = Ending::kMemoryLimit;
   } else if (run.over_output) {
     outcome.ending = Ending::kOutputLimit;

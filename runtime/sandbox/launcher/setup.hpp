@@ -22,6 +22,7 @@ enum class KeeperFd : uint8_t {
   kMemoryEvents,
   kMemoryUsage,
   kPidsMax,
+  kPidsCurrent,
   kPidsList,  ///< cgroup.procs
   kCpuUsage,
   kPressure,  ///< cpu.pressure

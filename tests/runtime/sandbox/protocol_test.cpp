@@ -40,7 +40,7 @@ RunReply some_reply() {
   reply.outcome.cpu_s = 0.25;
   reply.outcome.memory_peak_bytes = 1 << 20;
   reply.took_file = true;
-  reply.survivors = 3;
+  reply.outcome.survivors = 3;
   return reply;
 }
 
@@ -97,7 +97,7 @@ TEST_CASE("sandbox protocol: messages come back as they were", "[runtime][sandbo
   const auto back = decode_launcher_request(encode(call));
   REQUIRE(back);
   CHECK(encode(*back) == encode(call));
-  const LauncherReply answer{"why", {{Layer::kMemory, LayerState::kBroken, "cgroup v1"}}};
+  const LauncherReply answer{"why", 17, {{Layer::kMemory, LayerState::kBroken, "cgroup v1"}}};
   const auto answered = decode_launcher_reply(encode(answer));
   REQUIRE(answered);
   CHECK(encode(*answered) == encode(answer));
@@ -126,7 +126,7 @@ TEST_CASE("sandbox protocol: names that lead elsewhere are refused", "[runtime][
 
 TEST_CASE("sandbox protocol: fuzz", "[runtime][sandbox]") {
   const LauncherRequest call{LauncherCall::kInstall, 3, false, "python/a.py"};
-  const LauncherReply answer{"", {{Layer::kPid, LayerState::kHolds, "a namespace"}}};
+  const LauncherReply answer{"", 0, {{Layer::kPid, LayerState::kHolds, "a namespace"}}};
   test::Mutations mutations(
       71, {encode(some_request()), encode(some_reply()), encode(call), encode(answer)}, pieces());
   int taken = 0, refused = 0;
