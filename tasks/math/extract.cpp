@@ -49,9 +49,13 @@ class Extractor {
         ranked_.push_back({300, formulas_[i]});
       for (Piece& piece : bare_fractions()) ranked_.push_back({300, std::move(piece)});
     }
-    if (notation_.plain)
-      for (Piece& piece : numbers(text_, kCandidatesMax / 2))
+    if (notation_.plain) {
+      const size_t tail = text_.size() - std::min(text_.size(), kPlainBytesMax);
+      for (Piece& piece : numbers(text_.substr(tail), kCandidatesMax / 2)) {
+        piece.begin += tail, piece.end += tail;
         if (!inside_formula(piece)) ranked_.push_back({300, std::move(piece)});
+      }
+    }
     std::stable_sort(ranked_.begin(), ranked_.end(), [](const Ranked& a, const Ranked& b) {
       if (a.rank != b.rank) return a.rank < b.rank;
       if (a.piece.end != b.piece.end) return a.piece.end > b.piece.end;
@@ -115,11 +119,27 @@ class Extractor {
       };
       if (const Piece* piece = formula_from(place, 0); piece != nullptr && notation_.latex)
         take(rank(*piece), *piece);
+      if (notation_.latex) {
+        // A formula without its signs, to the end of the sentence.
+        const bool command = text_.substr(place, 1) == "\\" || text_.substr(place, 2) == "-\\";
+        const size_t stop = command ? sentence_end(place) : place;
+        Piece piece{place, stop, std::string(text_.substr(place, stop - place))};
+        if (stop > place && formula_from(place, 1) == nullptr)
+          ranked_.push_back({rank(piece), std::move(piece)});
+      }
       if (!notation_.plain) continue;
       Piece piece = number_at(text_, place);
       if (!piece.answer.empty() && !inside_formula(piece))
         ranked_.push_back({rank(piece), std::move(piece)});
     }
+  }
+
+  size_t sentence_end(size_t from) const {
+    size_t end = from;
+    while (end < text_.size() && end - from < kAnswerBytesMax && text_[end] != '\n' &&
+           !(text_[end] == '.' && (end + 1 == text_.size() || text_[end + 1] == ' ')))
+      ++end;
+    return end;
   }
 
   void answer(int rank, size_t from) {

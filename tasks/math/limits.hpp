@@ -14,6 +14,7 @@ namespace thespis::tasks::math {
 
 constexpr size_t kTextBytesMax = 16 << 20;    ///< A completion or a gold text.
 constexpr size_t kAnswerBytesMax = 16 << 10;  ///< What stands in a box, or between dollar signs.
+constexpr size_t kPlainBytesMax = 1 << 20;    ///< Of a text's end, where plain numbers are sought.
 constexpr size_t kCandidatesMax = 64;         ///< Answers that one text is tried for.
 constexpr size_t kDigitsMax = 4096;           ///< Of one number as written.
 constexpr uint32_t kDepthMax = 100;           ///< Groups inside one another.

@@ -39,7 +39,8 @@ TEST_CASE("math limits: groups inside one another") {
     return boxed(repeated("{", depth) + "4" + repeated("}", depth));
   };
   CHECK(verify("4", nested(kDepthMax / 4)).judgement == Judgement::kEqual);
-  for (const size_t depth : {size_t{kDepthMax} * 2, size_t{1'000'000}}) {
+  CHECK(judged("4", nested(1'000'000)) == Judgement::kUnjudged);
+  for (const size_t depth : {size_t{kDepthMax} * 2, size_t{50'000}}) {
     CHECK(judged("4", nested(depth)) == Judgement::kUnjudged);
     CHECK(judged("4", boxed(repeated("(", depth) + "4" + repeated(")", depth))) ==
           Judgement::kUnjudged);
@@ -69,7 +70,7 @@ TEST_CASE("math limits: towers, factorials, long numbers") {
   CHECK(judged("4", boxed("100000!")) == Judgement::kUnjudged);
   CHECK(verify("0", boxed("2^{20000}-2^{20000}")).judgement == Judgement::kEqual);
   CHECK(judged("4", boxed("2^{40000}")) == Judgement::kUnjudged);
-  for (const size_t digits : {kDigitsMax + 1, size_t{5'000'000}}) {
+  for (const size_t digits : {kDigitsMax + 1, size_t{1'000'000}}) {
     CHECK(judged("4", boxed(std::string(digits, '9'))) == Judgement::kUnjudged);
     CHECK(judged("4", "The answer is " + std::string(digits, '9')) == Judgement::kUnjudged);
     CHECK(judged("4", boxed("0." + std::string(digits, '3'))) == Judgement::kUnjudged);
@@ -89,9 +90,9 @@ TEST_CASE("math limits: large matrices, lists, texts") {
   CHECK(judged("1,2", boxed("1" + repeated(",x", kListMax))) == Judgement::kUnjudged);
   CHECK(judged("4", boxed(repeated("x+", kAnswerBytesMax) + "1")) == Judgement::kUnjudged);
   CHECK(judged("4", std::string(kTextBytesMax + 1, ' ')) == Judgement::kUnjudged);
-  CHECK(judged("4", repeated("answer final answer is ", 400'000)) == Judgement::kDifferent);
-  CHECK(judged("4", repeated("\\boxed{7}, ", 400'000)) == Judgement::kDifferent);
-  CHECK(judged("4", repeated("7 8 9.5 ", 1'000'000)) == Judgement::kDifferent);
+  CHECK(judged("4", repeated("answer final answer is ", 30'000)) == Judgement::kDifferent);
+  CHECK(judged("4", repeated("\\boxed{7}, ", 30'000)) == Judgement::kDifferent);
+  CHECK(judged("4", repeated("7 8 9.5 ", 20'000)) == Judgement::kDifferent);
   CHECK(judged("4", std::string("\0\xFF\xC3", 3)) == Judgement::kDifferent);
   // Names that double in each step.
   std::string nested = "x";

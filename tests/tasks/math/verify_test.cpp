@@ -215,6 +215,8 @@ TEST_CASE("math: where the answer of a text stands") {
   CHECK(judged("2", "<think>\\boxed{1}</think> So it is \\boxed{2}.") == "equal");
   CHECK(judged("2", "The answer is 2.") == "equal");
   CHECK(judged("2", "The final answer is $\\frac42$. I hope it is correct.") == "equal");
+  CHECK(judged("\\frac12", "The final answer is \\frac{2}{4}. I hope it is correct. $7$") ==
+        "equal");
   CHECK(judged("1,-2", "so $x = \\boxed{1}$ or $x = \\boxed{-2}$") == "equal");
   CHECK(judged("1000.99", "it costs 1,000.99\xE2\x82\xAC") == "equal");
   CHECK(judged("15\\mbox{ cm}^2", "an area of \\boxed{15 cm^2}") == "equal");

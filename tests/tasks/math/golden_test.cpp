@@ -1,0 +1,30 @@
+// Goal: equal and nearly equal expressions are judged as an independent computer algebra system
+// judges them. Method: pairs that tests/golden/make_math_goldens.py made with SymPy.
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "tasks/math/verify.hpp"
+
+using namespace thespis::tasks::math;
+
+TEST_CASE("math: SymPy's equal and nearly equal expressions") {
+  std::ifstream file(std::filesystem::path(THESPIS_SOURCE_DIR) / "tests/golden/math_goldens.json");
+  size_t equal = 0, different = 0;
+  const auto goldens = nlohmann::json::parse(file);
+  for (const auto& pair : goldens.at("pairs")) {
+    const std::string a = pair.at("a"), b = pair.at("b");
+    CAPTURE(a, b);
+    for (const auto& [gold, prediction] : {std::pair(a, b), std::pair(b, a)}) {
+      const Verification result = verify("$" + gold + "$", "\\boxed{" + prediction + "}");
+      CHECK(name(result.judgement) == (pair.at("equal") ? "equal" : "different"));
+    }
+    (pair.at("equal") ? equal : different) += 1;
+  }
+  CHECK(equal >= 150);
+  CHECK(different >= 150);
+}
