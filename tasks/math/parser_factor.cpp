@@ -224,6 +224,7 @@ Node Parser::words() {
   for (const char c : text)
     if (std::isalnum(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80)
       name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (name.empty()) name = text;  // \text{?}
   if (at_sign('(') && (is_trigonometric(name) || name == "lcm" || name == "gcd" || name == "max" ||
                        name == "min")) {
     Node inner = function_argument();

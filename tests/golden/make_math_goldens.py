@@ -106,7 +106,9 @@ for kind in (rational_number, radical, polynomial, quotient, circular, constant)
             continue
         other, equal = (forms(value), True) if n % 2 == 0 else (forms(nearly(value)), False)
         assert same(value, other) == equal, (value, other)
-        rows.append({"kind": kind.__name__, "a": sp.latex(value), "b": sp.latex(other), "equal": equal})
+        rows.append(
+            {"kind": kind.__name__, "a": sp.latex(value), "b": sp.latex(other), "equal": equal}
+        )
 
 path = Path(__file__).with_name("math_goldens.json")
 path.write_text(json.dumps({"sympy": sp.__version__, "pairs": rows}, indent=0) + "\n")

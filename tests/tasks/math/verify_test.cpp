@@ -196,6 +196,7 @@ TEST_CASE("math: the gold answer says what is asked for") {
 }
 
 TEST_CASE("math: text answers") {
+  CHECK(judged("$\\text{?}$", "$x=\\text{ ? }$") == "equal");
   check_all({{"\\text{Evelyn}", "evelyn"},
              {"\\text{(C)}", "C"},
              {"\\text{odd}", "odd"},
