@@ -35,7 +35,7 @@ model::ModelConfig model_config(const config::PretrainModelSection& section,
   config.head_dim = section.head_dim;
   config.ffn_size = section.ffn_size;
   config.context_max = section.context_length;
-  config.eos_token = tokenizer.token_id(tasks::kEndOfText).value();
+  config.eos_tokens = {tokenizer.token_id(tasks::kEndOfText).value()};
   return config;
 }
 
@@ -115,7 +115,7 @@ int run_pretrain(const PretrainArguments& arguments) {
       std::fflush(stdout);
     }
   }
-  model::save_model(out, trainer.policy()->weights(), tokenizer_json);
+  model::save_model(out, trainer.policy()->weights(), {{model::kTokenizerFile, tokenizer_json}});
   std::printf("weights %s\n", model::weights_sha256(trainer.policy()->weights()).c_str());
   return 0;
 }

@@ -104,8 +104,7 @@ void Training::run() {
 
 void Training::write_results(const std::string& summary) {
   const auto policy = actors_->learner().policy();
-  model::save_model(options_.directory + "/model", policy->weights(),
-                    actors_->inputs().tokenizer->json());
+  model::save_model(options_.directory + "/model", policy->weights(), actors_->inputs().companions);
   auto json = nlohmann::ordered_json::parse(summary);
   json.erase("error");
   json["policy_version"] = policy->version();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "model/hf/hf_directory.hpp"
 #include "runtime/base/error.hpp"
 
 namespace thespis {
@@ -23,9 +22,8 @@ RunInputs load_inputs(const config::Recipe& recipe) {
     throw InputError("rollout.max_prompt_length + rollout.max_response_length is " +
                      std::to_string(length) + ", more than the model's context of " +
                      std::to_string(config.context_max));
-  if (config.eos_token >= 0) inputs.stop_tokens.push_back(config.eos_token);
-  if (const auto eos = inputs.tokenizer->eos_token(); eos && *eos != config.eos_token)
-    inputs.stop_tokens.push_back(*eos);
+  inputs.companions = model::load_companions(dir);
+  inputs.stop_tokens = model::stop_tokens(config, *inputs.tokenizer);
   if (inputs.stop_tokens.empty())
     throw InputError(dir + ": neither config.json nor tokenizer_config.json names an eos token");
   inputs.policy = std::make_shared<const model::Policy>(std::move(weights), 0);

@@ -8,6 +8,7 @@
 
 #include "actors/conductor/conductor_actor.hpp"
 #include "actors/episode/episode_actor.hpp"
+#include "model/hf/hf_directory.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 #include "runtime/config/recipe.hpp"
 #include "tasks/data/data_set.hpp"
@@ -21,6 +22,7 @@ struct RunInputs {
   std::shared_ptr<const tasks::DataSet> train;
   std::shared_ptr<const tasks::DataSet> test;
   std::vector<int32_t> stop_tokens;
+  model::CompanionFiles companions;  ///< Of the model: saved beside the trained weights.
 };
 
 /// Loads and cross-checks everything a training or an evaluation of `recipe` needs.

@@ -3,9 +3,9 @@
 #include "model/engine/plan.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "model/engine/family.hpp"
+#include "model/engine/rope.hpp"
 #include "runtime/base/assert.hpp"
 
 namespace thespis::model {
@@ -56,20 +56,6 @@ uint32_t place(std::vector<Piece>& pieces) {
     total = std::max(total, offset + pieces[i].width);
   }
   return total;
-}
-
-FloatArena make_rope_table(const ModelConfig& c) {
-  FloatArena table(uint64_t{c.context_max} * c.head_dim);
-  const uint32_t half = c.head_dim / 2;
-  for (uint32_t position = 0; position < c.context_max; ++position) {
-    float* row = table.data() + uint64_t{position} * c.head_dim;
-    for (uint32_t i = 0; i < half; ++i) {
-      const double angle = position * std::pow(c.rope_theta, -2.0 * i / c.head_dim);
-      row[i] = static_cast<float>(std::cos(angle));
-      row[half + i] = static_cast<float>(std::sin(angle));
-    }
-  }
-  return table;
 }
 
 }  // namespace

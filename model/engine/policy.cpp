@@ -2,6 +2,7 @@
 
 #include "model/engine/packed_weights.hpp"
 #include "model/engine/plan.hpp"
+#include "model/engine/rope.hpp"
 #include "runtime/base/assert.hpp"
 #include "runtime/base/error.hpp"
 
@@ -15,6 +16,7 @@ void require(bool holds, const std::string& field, uint64_t value, const std::st
 }
 
 std::shared_ptr<const Plan> make_plan(const ModelConfig& c) {
+  require_runnable(c, "model config");
   const std::string lanes = "a positive multiple of " + std::to_string(gpu::kLanes);
   const auto is_multiple = [](uint32_t n) { return n > 0 && n % gpu::kLanes == 0; };
   require(is_multiple(c.hidden_size), "hidden_size", c.hidden_size, lanes);
@@ -26,7 +28,9 @@ std::shared_ptr<const Plan> make_plan(const ModelConfig& c) {
           c.head_count, "a multiple of num_key_value_heads");
   require(c.vocab_size > 0 && c.vocab_size <= INT32_MAX, "vocab_size", c.vocab_size,
           "between 1 and 2^31 - 1");
-  require(c.context_max > 0, "max_position_embeddings", c.context_max, "at least 1");
+  require(c.context_max > 0 && c.context_max <= kRopeTableMax / c.head_dim,
+          "max_position_embeddings", c.context_max,
+          "between 1 and " + std::to_string(kRopeTableMax / c.head_dim));
   return std::make_shared<const Plan>(c);
 }
 

@@ -2,26 +2,21 @@
 
 #include <charconv>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <vector>
 
+#include "model/hf/deepseek_config.hpp"
+#include "model/hf/hf_rope.hpp"
 #include "model/hf/json_fields.hpp"
+#include "model/hf/token_ids.hpp"
 #include "runtime/base/assert.hpp"
 #include "runtime/base/error.hpp"
 
 namespace thespis::model {
 namespace {
 
-// Far above any published model; they keep products of sizes within 64 bits. Matrices have two rows
-// and columns at least, so that a layout's one-row tensors are its vectors.
+// Matrices have two rows and columns at least, so that a layout's one-row tensors are its vectors.
 constexpr uint32_t kMatrixSideMin = 2;
-constexpr uint32_t kVocabMax = 1 << 22;
-constexpr uint32_t kHiddenMax = 1 << 16;
-constexpr uint32_t kLayersMax = 1 << 10;
-constexpr uint32_t kHeadsMax = 1 << 10;
-constexpr uint32_t kHeadDimMax = 1 << 10;
-constexpr uint32_t kFfnMax = 1 << 20;
-constexpr uint32_t kContextMax = 1 << 26;
-constexpr double kRopeThetaMax = 1e12;
+constexpr const char* kSupported = "qwen2, qwen3, llama";
 
 /// What distinguishes the families that this engine computes, and transformers' class defaults.
 struct Family {
@@ -30,13 +25,14 @@ struct Family {
   bool qkv_bias;
   bool qk_norm;
   uint32_t context_default;
-  int32_t bos_default, eos_default;
+  int32_t bos_default;
+  std::vector<int32_t> eos_default;
 };
 
-constexpr Family kFamilies[] = {
-    {"qwen2", "Qwen2ForCausalLM", true, false, 32768, -1, -1},
-    {"qwen3", "Qwen3ForCausalLM", false, true, 32768, -1, -1},
-    {"llama", "LlamaForCausalLM", false, false, 2048, 1, 2},
+const Family kFamilies[] = {
+    {"qwen2", "Qwen2ForCausalLM", true, false, 32768, -1, {}},
+    {"qwen3", "Qwen3ForCausalLM", false, true, 32768, -1, {}},
+    {"llama", "LlamaForCausalLM", false, false, 2048, 1, {2}},
 };
 
 const Family* find_family(const std::string& model_type) {
@@ -49,26 +45,8 @@ const Family& require_family(const std::string& model_type, const std::string& p
   const Family* family = find_family(model_type);
   if (family == nullptr)
     throw InputError(place + ": model_type \"" + model_type +
-                     "\" is not supported; supported: qwen2, qwen3, llama");
+                     "\" is not supported; supported: " + kSupported);
   return *family;
-}
-
-/// theta of rope_theta (transformers 4) or rope_parameters (5); any scaling is refused.
-double read_rope_theta(const JsonFields& fields) {
-  constexpr double kDefault = 10000;
-  double theta = fields.number("rope_theta", 1, kRopeThetaMax).value_or(kDefault);
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    const auto rope = fields.object(key);
-    if (!rope) continue;
-    auto type = rope->text("rope_type");
-    if (!type) type = rope->text("type");
-    if (type && *type != "default")
-      fields.refuse(key, "of type \"" + *type + "\" is not supported; supported: default");
-    theta = rope->number("rope_theta", 1, kRopeThetaMax).value_or(theta);
-    if (rope->number("partial_rotary_factor", 0, 1).value_or(1) != 1)
-      rope->refuse("partial_rotary_factor", "other than 1 is not supported");
-  }
-  return theta;
 }
 
 /// Whether some layer attends within a window: as in transformers, layer_types decides where it is
@@ -102,17 +80,6 @@ void refuse_unsupported(const JsonFields& fields) {
     fields.refuse("partial_rotary_factor", "other than 1 is not supported");
 }
 
-/// A token id, or the first of a list of them.
-int32_t read_token(const JsonFields& fields, const char* key, int32_t absent, uint32_t vocab) {
-  const auto* value = fields.find(key);
-  if (value == nullptr) return fields.value().contains(key) ? -1 : absent;
-  if (value->is_array() && !value->empty()) value = &value->front();
-  if (!value->is_number_unsigned() || value->get<uint64_t>() >= vocab)
-    fields.refuse(key, "must be a token id below vocab_size " + std::to_string(vocab) + ", not " +
-                           brief(*value));
-  return value->get<int32_t>();
-}
-
 /// The double whose shortest text is the float's: 1e-06, not 9.99999997e-07.
 double shortest(float value) {
   char text[32];
@@ -131,7 +98,9 @@ ModelConfig config_from_json(std::string_view text, const std::string& place) {
   const JsonFields fields(document, place);
   ModelConfig c;
   const auto model_type = fields.text("model_type");
-  if (!model_type) fields.refuse("model_type", "is missing; supported: qwen2, qwen3, llama");
+  if (is_native_deepseek(fields)) return read_native_deepseek(fields);
+  if (!model_type) fields.refuse("model_type", std::string("is missing; supported: ") + kSupported);
+  if (is_deepseek(*model_type)) return read_deepseek(fields, *model_type);
   c.model_type = *model_type;
   const Family& family = require_family(c.model_type, place);
   refuse_unsupported(fields);
@@ -151,23 +120,21 @@ ModelConfig config_from_json(std::string_view text, const std::string& place) {
   c.context_max =
       fields.count("max_position_embeddings", 1, kContextMax).value_or(family.context_default);
   c.rms_norm_eps = static_cast<float>(fields.number("rms_norm_eps", 1e-12, 1).value_or(1e-6));
-  c.rope_theta = read_rope_theta(fields);
+  read_rope(fields, c);
   refuse_sliding_window(fields, c.layer_count);
   c.tied_embeddings = fields.flag("tie_word_embeddings").value_or(false);
   c.qkv_bias = family.qkv_bias;
   c.qk_norm = family.qk_norm;
-  c.bos_token = read_token(fields, "bos_token_id", family.bos_default, c.vocab_size);
-  c.eos_token = read_token(fields, "eos_token_id", family.eos_default, c.vocab_size);
+  c.bos_token = first_token_id(fields, "bos_token_id", c.vocab_size).value_or(family.bos_default);
+  c.eos_tokens = token_ids(fields, "eos_token_id", c.vocab_size).value_or(family.eos_default);
   check_config(c, place);
   return c;
 }
 
-std::string config_to_json(const ModelConfig& c) {
+std::string config_to_json(const ModelConfig& c, Dtype dtype) {
+  require_runnable(c, "model to be saved");
   check_config(c, "model to be saved");
   const Family& family = require_family(c.model_type, "model to be saved");
-  const auto token = [](int32_t id) {
-    return id < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(id);
-  };
   nlohmann::ordered_json out;
   out["architectures"] = {family.architecture};
   out["model_type"] = c.model_type;
@@ -181,17 +148,20 @@ std::string config_to_json(const ModelConfig& c) {
   out["max_position_embeddings"] = c.context_max;
   out["hidden_act"] = "silu";
   out["rms_norm_eps"] = shortest(c.rms_norm_eps);
-  out["rope_theta"] = c.rope_theta;
-  out["rope_scaling"] = nullptr;
+  write_rope(c, out);
   if (!c.qkv_bias) out["attention_bias"] = false;
   out["attention_dropout"] = 0.0;
   if (c.model_type != "llama") out["use_sliding_window"] = false;
   out["tie_word_embeddings"] = c.tied_embeddings;
-  out["bos_token_id"] = token(c.bos_token);
-  out["eos_token_id"] = token(c.eos_token);
+  out["bos_token_id"] = nullptr;
+  if (c.bos_token >= 0) out["bos_token_id"] = c.bos_token;
+  out["eos_token_id"] = nullptr;
+  if (c.eos_tokens.size() == 1) out["eos_token_id"] = c.eos_tokens.front();
+  if (c.eos_tokens.size() > 1) out["eos_token_id"] = c.eos_tokens;
   out["initializer_range"] = 0.02;
   out["use_cache"] = true;
-  out["torch_dtype"] = "float32";
+  constexpr const char* kDtypes[] = {"float32", "float16", "bfloat16"};
+  out["torch_dtype"] = kDtypes[static_cast<size_t>(dtype)];
   return out.dump(2) + "\n";
 }
 
@@ -218,6 +188,7 @@ void check_config(const ModelConfig& c, const std::string& place) {
     refuse("head_dim " + std::to_string(c.head_dim) + " is odd; rope turns pairs");
   if (c.qkv_bias != family.qkv_bias || c.qk_norm != family.qk_norm)
     refuse("model_type \"" + c.model_type + "\" fixes its QKV bias and QK norm otherwise");
+  check_rope(c, place);
 }
 
 }  // namespace thespis::model

@@ -1,23 +1,19 @@
 #include "model/hf/safetensors.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 
+#include "model/hf/dtype.hpp"
 #include "model/hf/json_fields.hpp"
 #include "runtime/base/assert.hpp"
 #include "runtime/base/error.hpp"
-#include "runtime/base/file.hpp"
 
 namespace thespis::model {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
 constexpr uint64_t kLengthBytes = 8;
 constexpr uint64_t kHeaderBytesMax = 100'000'000;  // As in the format's reference implementation.
@@ -25,7 +21,7 @@ constexpr uint64_t kDimensionsMax = 8;
 constexpr const char* kMetadataKey = "__metadata__";
 
 /// Bytes of one element; none for names that the format does not have.
-std::optional<uint64_t> dtype_bytes(const std::string& dtype) {
+std::optional<uint64_t> element_bytes_of(const std::string& dtype) {
   static constexpr std::pair<const char*, uint64_t> kTypes[] = {
       {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1},
       {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
@@ -39,30 +35,6 @@ std::optional<uint64_t> product(uint64_t a, uint64_t b) {
   uint64_t result = 0;
   if (__builtin_mul_overflow(a, b, &result)) return std::nullopt;
   return result;
-}
-
-float half_to_float(uint16_t half) {
-  const uint32_t sign = uint32_t{half & 0x8000u} << 16;
-  const uint32_t exponent = (half >> 10) & 0x1f, fraction = half & 0x3ff;
-  if (exponent == 0) {  // Zero or subnormal: fraction * 2^-24, exact in float32.
-    const float magnitude = std::ldexp(static_cast<float>(fraction), -24);
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  const uint32_t wide = exponent == 0x1f ? 0xff : exponent + 127 - 15;
-  return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
-}
-
-float bfloat_to_float(uint16_t bits) {
-  return std::bit_cast<float>(uint32_t{bits} << 16);
-}
-
-template <typename Bits, typename Convert>
-void convert(std::span<const std::byte> bytes, std::span<float> out, Convert to_float) {
-  for (size_t i = 0; i < out.size(); ++i) {
-    Bits bits;
-    std::memcpy(&bits, bytes.data() + i * sizeof(Bits), sizeof(Bits));
-    out[i] = to_float(bits);
-  }
 }
 
 /// Parses the header; a name that comes twice is refused, for the parser would keep the last.
@@ -105,7 +77,7 @@ TensorEntry read_entry(const std::string& name, const nlohmann::json& value,
   TensorEntry entry{.name = name, .dtype = {}, .shape = {}, .bytes = {}};
   if (!value["dtype"].is_string()) throw InputError(what + " has a dtype that is not a string");
   entry.dtype = value["dtype"].get<std::string>();
-  const auto element_bytes = dtype_bytes(entry.dtype);
+  const auto element_bytes = element_bytes_of(entry.dtype);
   if (!element_bytes) throw InputError(what + " has the unknown dtype " + brief(value["dtype"]));
   entry.shape = read_numbers(value["shape"], kDimensionsMax, what + ": shape");
   const auto offsets = read_numbers(value["data_offsets"], 2, what + ": data_offsets");
@@ -205,58 +177,18 @@ const TensorEntry* SafetensorsFile::find(std::string_view name) const {
   return found != tensors_.end() && found->name == name ? &*found : nullptr;
 }
 
-void SafetensorsFile::read(const TensorEntry& entry, std::span<float> out) const {
-  const std::string what = path_.string() + ": tensor " + brief(entry.name);
-  THESPIS_ASSERT(out.size() == entry.element_count());
-  if (entry.dtype == "F32") {
-    if (!out.empty()) std::memcpy(out.data(), entry.bytes.data(), entry.bytes.size());
-  } else if (entry.dtype == "F16") {
-    convert<uint16_t>(entry.bytes, out, half_to_float);
-  } else if (entry.dtype == "BF16") {
-    convert<uint16_t>(entry.bytes, out, bfloat_to_float);
-  } else {
-    throw InputError(what + " has dtype " + entry.dtype + "; supported: F32, F16, BF16");
-  }
+void SafetensorsFile::read(const TensorEntry& entry, uint64_t first, std::span<float> out) const {
+  const auto what = [&] { return path_.string() + ": tensor " + brief(entry.name); };
+  const uint64_t count = entry.element_count();
+  THESPIS_ASSERT(first <= count && out.size() <= count - first);
+  const auto dtype = dtype_of(entry.dtype);
+  if (!dtype)
+    throw InputError(what() + " has dtype " + entry.dtype + "; supported: F32, F16, BF16");
+  widen(*dtype, entry.bytes.data() + first * dtype_bytes(*dtype), out);
   for (size_t i = 0; i < out.size(); ++i)
     if (!std::isfinite(out[i]))
-      throw InputError(what + " has a value that is not finite, at element " + std::to_string(i));
-}
-
-void write_safetensors(env::FileSystem& files, const std::filesystem::path& path,
-                       std::vector<TensorToWrite> tensors) {
-  std::sort(tensors.begin(), tensors.end(),
-            [](const TensorToWrite& a, const TensorToWrite& b) { return a.name < b.name; });
-  nlohmann::ordered_json header;
-  header[kMetadataKey] = {{"format", "pt"}};
-  uint64_t end = 0;
-  for (const TensorToWrite& t : tensors) {
-    THESPIS_ASSERT(!header.contains(t.name));
-    uint64_t elements = 1;
-    for (const uint64_t d : t.shape) elements *= d;
-    THESPIS_ASSERT(elements == t.values.size());
-    const uint64_t begin = std::exchange(end, end + t.values.size_bytes());
-    header[t.name] = {{"dtype", "F32"}, {"shape", t.shape}, {"data_offsets", {begin, end}}};
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + kLengthBytes - 1) / kLengthBytes * kLengthBytes, ' ');  // Aligns data.
-  const uint64_t header_size = text.size();
-  const std::string aside = path.string() + ".writing";
-  try {
-    const auto file = files.create(aside);
-    file->append(std::as_bytes(std::span(&header_size, 1)));
-    file->append(std::as_bytes(std::span(text.data(), text.size())));
-    for (const TensorToWrite& t : tensors) file->append(std::as_bytes(t.values));
-    file->sync();
-  } catch (const Error&) {
-    try {
-      files.remove_tree(aside);
-    } catch (const env::FileError&) {
-      // A file left behind is the lesser evil; the first cause is what the user must hear.
-    }
-    throw;
-  }
-  files.rename(aside, path.string());
-  files.sync_directory(env::parent_directory(path.string()));
+      throw InputError(what() + " has a value that is not finite, at element " +
+                       std::to_string(first + i));
 }
 
 }  // namespace thespis::model

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "runtime/base/file.hpp"
-#include "runtime/env/file_system.hpp"
 
 namespace thespis::model {
 
@@ -41,9 +40,9 @@ class SafetensorsFile {
   const TensorEntry* find(std::string_view name) const;                 ///< nullptr: not there.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
-  /// Writes the entry's elements as float32 into `out` (exactly element_count of them). Throws
+  /// Writes elements [first, first + out.size()) of the entry as float32 into `out`. Throws
   /// InputError: a dtype other than F32, F16, BF16, or a value that is not finite.
-  void read(const TensorEntry& entry, std::span<float> out) const;
+  void read(const TensorEntry& entry, uint64_t first, std::span<float> out) const;
 
  private:
   SafetensorsFile() = default;
@@ -54,18 +53,5 @@ class SafetensorsFile {
   std::vector<TensorEntry> tensors_;
   std::map<std::string, std::string> metadata_;
 };
-
-/// A float32 tensor to be written; borrows its values.
-struct TensorToWrite {
-  std::string name;
-  std::vector<uint64_t> shape;
-  std::span<const float> values;
-};
-
-/// Writes the tensors, in order of name, beside `path`, syncs, and renames: a reader sees the old
-/// file or the whole new one. Metadata is {"format": "pt"}. Throws Error naming the path (disk
-/// full, ...).
-void write_safetensors(env::FileSystem& files, const std::filesystem::path& path,
-                       std::vector<TensorToWrite> tensors);
 
 }  // namespace thespis::model

@@ -69,12 +69,10 @@ TEST_CASE("config: files of transformers give the shapes of transformers") {
     CHECK(config.rms_norm_eps == 1e-5f);
     CHECK(config.rope_theta == 10000);
     CHECK(config.bos_token == 3);
-    CHECK(config.eos_token == 5);  // The first of [5, 7].
+    CHECK(config.eos_tokens == std::vector<int32_t>{5, 7});
     CHECK(config.context_max == 128);
     std::map<std::string, std::vector<uint64_t>> ours;
-    for (const TensorSpec& t : WeightLayout::of(config).tensors)
-      ours[t.name] =
-          t.is_vector() ? std::vector<uint64_t>{t.cols} : std::vector<uint64_t>{t.rows, t.cols};
+    for (const TensorSpec& t : WeightLayout::of(config).tensors) ours[t.name] = t.shape();
     CHECK(ours == g["tensors"].get<std::map<std::string, std::vector<uint64_t>>>());
     CHECK(config_from_json(config_to_json(config), "again") == config);
   }
@@ -82,7 +80,7 @@ TEST_CASE("config: files of transformers give the shapes of transformers") {
     return golden(goldens, name)["text"].get<std::string>();
   };
   CHECK_THROWS_WITH(config_from_json(text("llama scaled"), "c.json"),
-                    ContainsSubstring("c.json: rope_parameters of type \"linear\""));
+                    ContainsSubstring("c.json: rope_parameters.rope_type \"linear\" is not"));
   CHECK_THROWS_WITH(config_from_json(text("qwen2 sliding"), "c.json"),
                     ContainsSubstring("layer_types has \"sliding_attention\""));
 }
@@ -97,7 +95,7 @@ TEST_CASE("config: absent keys mean what they mean to transformers") {
   CHECK_FALSE(c.tied_embeddings);
   CHECK(c.rope_theta == 10000);
   CHECK(c.rms_norm_eps == 1e-6f);
-  CHECK(c.eos_token == -1);
+  CHECK(c.eos_tokens.empty());
   CHECK(c.bos_token == -1);
   CHECK(c.head_dim == 4);
   document["model_type"] = "llama";
@@ -105,9 +103,9 @@ TEST_CASE("config: absent keys mean what they mean to transformers") {
   CHECK(c.kv_head_count == 4);
   CHECK(c.context_max == 2048);
   CHECK(c.bos_token == 1);
-  CHECK(c.eos_token == 2);
+  CHECK(c.eos_tokens == std::vector<int32_t>{2});
   document["eos_token_id"] = nullptr;  // Null is no token; absent is the default.
-  CHECK(read(document).eos_token == -1);
+  CHECK(read(document).eos_tokens.empty());
 }
 
 TEST_CASE("config: the families differ in bias and norms") {
@@ -144,10 +142,13 @@ TEST_CASE("config: unsupported features are refused by name") {
   CHECK_THAT(refusal_with("/quantization_config", json::object()), ContainsSubstring("quantis"));
   CHECK_THAT(refusal_with("/partial_rotary_factor", 0.5), ContainsSubstring("partial_rotary"));
   CHECK_THAT(
-      refusal_with("/rope_scaling", {{"type", "yarn"}, {"factor", 4.0}}),
-      ContainsSubstring("rope_scaling of type \"yarn\" is not supported; supported: default"));
+      refusal_with("/rope_scaling", {{"type", "dynamic"}, {"factor", 4.0}}),
+      ContainsSubstring("rope_scaling.type \"dynamic\" is not supported; supported: default, "
+                        "llama3, yarn"));
   CHECK_THAT(refusal_with("/rope_scaling", {{"rope_type", "llama3"}}, "llama"),
-             ContainsSubstring("\"llama3\""));
+             ContainsSubstring("rope_scaling.factor is missing"));
+  CHECK_THAT(refusal_with("/rope_parameters", {{"full_attention", {{"rope_theta", 1e4}}}}),
+             ContainsSubstring("rope_parameters has positions for each kind of layer"));
   CHECK(refusal_with("/rope_scaling", nullptr) == "(accepted)");
   CHECK(refusal_with("/rope_scaling", {{"rope_type", "default"}}) == "(accepted)");
 
@@ -159,14 +160,6 @@ TEST_CASE("config: unsupported features are refused by name") {
   CHECK_THAT(refusal(sliding), ContainsSubstring("use_sliding_window"));
   sliding["max_window_layers"] = 2;  // Of two layers none slides.
   CHECK(refusal(sliding) == "(accepted)");
-}
-
-TEST_CASE("config: rope theta of both generations of transformers") {
-  json document = small_document();
-  CHECK(read(document).rope_theta == 1e6);
-  document.erase("rope_theta");
-  document["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 5e5}};
-  CHECK(read(document).rope_theta == 5e5);
 }
 
 TEST_CASE("config: missing keys, wrong types and numbers that do not fit are named") {

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "model/hf/safetensors_writer.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/env/random.hpp"
 #include "tests/model/files.hpp"
@@ -62,7 +63,7 @@ struct Fixture {
 
 std::vector<float> values_of(const SafetensorsFile& file, const TensorEntry& entry) {
   std::vector<float> values(entry.element_count());
-  file.read(entry, values);
+  file.read(entry, 0, values);
   return values;
 }
 
@@ -70,7 +71,7 @@ std::vector<float> values_of(const SafetensorsFile& file, const TensorEntry& ent
 std::string small_file() {
   test::MemoryFileSystem files;
   const std::vector<float> a = {1, 2, 3, 4, 5, 6}, b = {-1, 0.5f, 1e-30f, 7, 8};
-  write_safetensors(files, "m", {{"b", {5}, b}, {"a", {2, 3}, a}});
+  write_safetensors(files, "m", {{"b", {5}, read_values(b)}, {"a", {2, 3}, read_values(a)}});
   const auto& bytes = files.bytes_of("m");
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -261,7 +262,7 @@ TEST_CASE("safetensors: random mutations give InputErrors and nothing else", "[f
 TEST_CASE("safetensors: a write that fails anywhere leaves the old file") {
   const std::vector<float> old_values = {1, 2}, new_values = {3, 4, 5};
   const auto write = [](test::MemoryFileSystem& files, const std::vector<float>& values) {
-    write_safetensors(files, "m", {{"x", {values.size()}, values}});
+    write_safetensors(files, "m", {{"x", {values.size()}, read_values(values)}});
   };
   test::MemoryFileSystem whole;
   write(whole, new_values);
