@@ -1,6 +1,6 @@
 // The engine against Hugging Face transformers on PyTorch: log-probs, entropies, gradients and
-// three AdamW steps of tiny Qwen2 and Qwen3 models (tests/golden/make_goldens.py wrote the file and
-// says how).
+// three AdamW steps of tiny Qwen2, Qwen3 and Llama models, with plain and scaled positions
+// (tests/golden/make_goldens.py wrote the file and says how).
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -9,31 +9,13 @@
 #include <nlohmann/json.hpp>
 
 #include "model/engine/trainer.hpp"
+#include "model/hf/hf_config.hpp"
 
 using namespace thespis;
 using namespace thespis::model;
 using nlohmann::json;
 
 namespace {
-
-ModelConfig config_of(const json& fields, const std::string& kind) {
-  ModelConfig c;
-  c.model_type = kind;
-  c.vocab_size = fields.at("vocab_size");
-  c.hidden_size = fields.at("hidden_size");
-  c.layer_count = fields.at("num_hidden_layers");
-  c.head_count = fields.at("num_attention_heads");
-  c.kv_head_count = fields.at("num_key_value_heads");
-  c.head_dim = fields.at("head_dim");
-  c.ffn_size = fields.at("intermediate_size");
-  c.context_max = fields.at("max_position_embeddings");
-  c.rms_norm_eps = fields.at("rms_norm_eps");
-  c.rope_theta = fields.at("rope_theta");
-  c.tied_embeddings = fields.at("tie_word_embeddings");
-  c.qkv_bias = kind == "qwen2";
-  c.qk_norm = kind == "qwen3";
-  return c;
-}
 
 /// The script's formula.
 std::shared_ptr<const Weights> formula_weights(const ModelConfig& config) {
@@ -72,10 +54,10 @@ TEST_CASE("golden: log-probs, gradients and AdamW are those of transformers on P
   std::ifstream file(path);
   REQUIRE(file);
   const json golden = json::parse(file);
-  const std::string kind = GENERATE("qwen2", "qwen3");
+  const std::string kind = GENERATE("qwen2", "qwen2 yarn", "qwen3", "llama");
   CAPTURE(kind);
   const json& expected = golden.at("models").at(kind);
-  const ModelConfig config = config_of(expected.at("config"), kind);
+  const ModelConfig config = config_from_json(expected.at("config").get<std::string>(), kind);
   const size_t prompt = expected.at("prompt");
 
   std::vector<TrainItem> items;

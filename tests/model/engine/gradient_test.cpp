@@ -3,7 +3,7 @@
 // tensor.
 
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 
 #include "model/engine/executor.hpp"
 #include "model/engine/packed_weights.hpp"
@@ -16,28 +16,6 @@ using namespace thespis;
 using namespace thespis::model;
 
 namespace {
-
-// Qwen2, Qwen3 and Llama in small; the last has an odd vocabulary, one kv head and a ragged width.
-const test::ModelShape kShapes[] = {
-    {},
-    {.vocab = 50,
-     .hidden = 64,
-     .heads = 6,
-     .kv_heads = 3,
-     .head_dim = 32,
-     .tied = false,
-     .bias = false,
-     .qk_norm = true},
-    {.vocab = 33,
-     .hidden = 80,
-     .layers = 3,
-     .heads = 3,
-     .kv_heads = 1,
-     .head_dim = 48,
-     .ffn = 112,
-     .tied = false,
-     .bias = false},
-};
 
 struct Sample {
   std::vector<int32_t> prompt, completion;
@@ -78,7 +56,7 @@ double reference_loss(const test::ReferenceModel& model, const std::vector<Sampl
 }  // namespace
 
 TEST_CASE("engine: log-probs and entropies are those of a float64 model") {
-  const test::ModelShape shape = kShapes[GENERATE(0, 1, 2)];
+  const test::ModelShape shape = test::family_shapes()[GENERATE(range(0u, 4u))];
   const ModelConfig config = test::model_config(shape);
   CAPTURE(test::seed(), config.hidden_size);
   gpu::ThreadPool pool(1);
@@ -106,7 +84,7 @@ TEST_CASE("engine: log-probs and entropies are those of a float64 model") {
 }
 
 TEST_CASE("engine: gradients are the slopes of a float64 model") {
-  const test::ModelShape shape = kShapes[GENERATE(0, 1, 2)];
+  const test::ModelShape shape = test::family_shapes()[GENERATE(range(0u, 4u))];
   const ModelConfig config = test::model_config(shape);
   CAPTURE(test::seed(), config.hidden_size);
   const auto weights = test::random_weights(config, test::seed());
@@ -160,7 +138,7 @@ TEST_CASE("engine: gradients are the slopes of a float64 model") {
 TEST_CASE("engine: a batch of many blocks gives the bits of its sequences one by one") {
   // Every sum over rows runs in order of rows, so whole batches and single sequences agree exactly
   // (with a head of its own: a tied table would get its two kinds of gradient in another order).
-  const ModelConfig config = test::model_config(kShapes[1]);
+  const ModelConfig config = test::model_config(test::family_shapes()[2]);
   const Policy policy(test::random_weights(config, test::seed()), 0);
   policy.packed().prepare_backward();
   env::KeyedRandom random(test::seed(), env::Purpose::kData, 3);

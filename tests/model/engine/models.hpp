@@ -13,7 +13,40 @@ namespace thespis::test {
 struct ModelShape {
   uint32_t vocab = 37, hidden = 48, layers = 2, heads = 4, kv_heads = 2, head_dim = 16, ffn = 80;
   bool tied = true, bias = true, qk_norm = false;
+  model::RopeScaling rope_scaling = {};
+  double rope_theta = 10000;
 };
+
+/// The families that the engine runs, in small: Qwen2 with plain positions and with YaRN, Qwen3, and
+/// Llama 3. (Original contexts and theta are such that pairs of every kind occur.)
+inline std::vector<ModelShape> family_shapes() {
+  using Kind = model::RopeScaling::Kind;
+  return {{},
+          {.rope_scaling = {.kind = Kind::kYarn,
+                            .factor = 4,
+                            .original_context = 64,
+                            .attention_factor = 1.1386294361119891},
+           .rope_theta = 1000},
+          {.vocab = 50,
+           .hidden = 64,
+           .heads = 6,
+           .kv_heads = 3,
+           .head_dim = 32,
+           .tied = false,
+           .bias = false,
+           .qk_norm = true},
+          {.vocab = 33,
+           .hidden = 80,
+           .layers = 3,
+           .heads = 3,
+           .kv_heads = 1,
+           .head_dim = 48,
+           .ffn = 112,
+           .tied = false,
+           .bias = false,
+           .rope_scaling = {.kind = Kind::kLlama3, .factor = 8, .original_context = 40},
+           .rope_theta = 1000}};
+}
 
 inline model::ModelConfig model_config(const ModelShape& s) {
   model::ModelConfig c;
@@ -28,6 +61,8 @@ inline model::ModelConfig model_config(const ModelShape& s) {
   c.tied_embeddings = s.tied;
   c.qkv_bias = s.bias;
   c.qk_norm = s.qk_norm;
+  c.rope_scaling = s.rope_scaling;
+  c.rope_theta = s.rope_theta;
   return c;
 }
 

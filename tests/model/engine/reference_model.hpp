@@ -74,9 +74,8 @@ class ReferenceModel {
         if (c_.qk_norm) head = normalised(head, at(attention + which + "_norm.weight"));
         const size_t half = c_.head_dim / 2;
         for (size_t i = 0; i < half; ++i) {
-          const double angle = static_cast<double>(position) /
-                               std::pow(c_.rope_theta, 2.0 * static_cast<double>(i) / c_.head_dim);
-          const double a = head[i], b = head[i + half];
+          const double angle = static_cast<double>(position) * frequency(i);
+          const double a = head[i] * attention_factor(), b = head[i + half] * attention_factor();
           head[i] = a * std::cos(angle) - b * std::sin(angle);
           head[i + half] = b * std::cos(angle) + a * std::sin(angle);
         }
@@ -84,6 +83,33 @@ class ReferenceModel {
       out.push_back(head);
     }
     return out;
+  }
+
+  double attention_factor() const {
+    const bool yarn = c_.rope_scaling.kind == model::RopeScaling::Kind::kYarn;
+    return yarn ? c_.rope_scaling.attention_factor : 1;
+  }
+  /// Radians of pair `i` for each position: theta^(-2i/d), of which a share is slowed by the factor.
+  double frequency(size_t i) const {
+    using Kind = model::RopeScaling::Kind;
+    const model::RopeScaling& s = c_.rope_scaling;
+    const double f = std::pow(c_.rope_theta, -2.0 * static_cast<double>(i) / c_.head_dim);
+    if (s.kind == Kind::kNone) return f;
+    constexpr double kTurn = 6.283185307179586;
+    double slowed = 0;
+    if (s.kind == Kind::kLlama3) {
+      const double turns = s.original_context * f / kTurn;
+      slowed = (s.high_freq_factor - turns) / (s.high_freq_factor - s.low_freq_factor);
+    } else {
+      const auto pair_with = [&](double turns) {
+        return std::log(s.original_context / kTurn / turns) / std::log(c_.rope_theta) *
+               c_.head_dim / 2;
+      };
+      const double low = std::max(0.0, std::floor(pair_with(s.beta_fast)));
+      slowed = (static_cast<double>(i) - low) / (std::ceil(pair_with(s.beta_slow)) - low);
+    }
+    slowed = std::min(1.0, std::max(0.0, slowed));
+    return f * (1 - slowed) + f / s.factor * slowed;
   }
 
   std::vector<Row> final_hidden(const std::vector<int32_t>& tokens) const {

@@ -5,7 +5,7 @@
 // bytes.
 
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 #include <cstring>
 #include <map>
 
@@ -65,20 +65,11 @@ std::map<uint64_t, FinishedSequence> generate(Generator& generator, env::KeyedRa
 }  // namespace
 
 TEST_CASE("same math: sampler, scorer and trainer give the same bits") {
-  const bool qwen3 = GENERATE(false, true);
+  const size_t family = GENERATE(range(0u, 4u));
   const unsigned threads = GENERATE(1u, 2u, 3u);
-  test::ModelShape shape;
-  if (qwen3)
-    shape = {.vocab = 50,
-             .hidden = 64,
-             .heads = 6,
-             .kv_heads = 3,
-             .head_dim = 32,
-             .tied = false,
-             .bias = false,
-             .qk_norm = true};
+  const test::ModelShape shape = test::family_shapes()[family];
   const ModelConfig config = test::model_config(shape);
-  CAPTURE(test::seed(), qwen3, threads);
+  CAPTURE(test::seed(), family, threads);
   gpu::ThreadPool pool(threads);
   auto policy = std::make_shared<const Policy>(test::random_weights(config, test::seed()), 7);
   env::KeyedRandom random(test::seed(), env::Purpose::kData, threads);
