@@ -121,6 +121,56 @@ int main(int argc, char** argv) {
   verb->add_option("--now", chat_template.now, "The date that strftime_now shows, as 2025-01-31");
   verb->callback([&] { run = [&] { return app::run_template(chat_template); }; });
 
+  app::GenerateArguments generate;
+  verb = cli.add_subcommand("generate", "Let a model write after a prompt");
+  verb->add_option("--model", generate.model, "The model's directory")->required();
+  verb->add_option("--prompt", generate.prompt, "What it goes on from")->required();
+  verb->add_flag("--chat", generate.chat, "As a user's message, by the model's chat template");
+  verb->add_option("--temperature", generate.temperature, "0: always the most probable token")
+      ->check(CLI::Range(0.0, 1e3));
+  verb->add_option("--top-p", generate.top_p, "Only the most probable tokens with this share")
+      ->check(CLI::Range(1e-6, 1.0));
+  verb->add_option("--top-k", generate.top_k, "Only so many of the most probable tokens");
+  verb->add_option("--max-tokens", generate.max_tokens, "At most (256)")
+      ->check(CLI::Range(1u, 1u << 26));
+  verb->add_option("--seed", generate.seed, "Of the draws");
+  verb->add_option("--threads", generate.threads, "Compute threads (0: all cores)");
+  verb->callback([&] { run = [&] { return app::run_generate(generate); }; });
+
+  app::ExportArguments exported;
+  verb = cli.add_subcommand("export", "Write a model for other programs");
+  verb->add_option("model", exported.model, "The model's directory")->required();
+  verb->add_option("--to", exported.to, "hf, or gguf for llama.cpp")
+      ->required()
+      ->check(CLI::IsMember({"hf", "gguf"}));
+  verb->add_option("--out", exported.out, "Directory (hf) or file (gguf)")->required();
+  verb->add_option("--dtype", exported.dtype, "f32 (if not given), f16, bf16; gguf: q8_0 too")
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0"}));
+  verb->add_option("--max-shard-bytes", exported.shard_bytes_max, "Of hf (5 GB)")
+      ->check(CLI::Range(uint64_t{1}, UINT64_MAX));
+  verb->callback([&] { run = [&] { return app::run_export(exported); }; });
+
+  app::InitModelArguments init;
+  verb = cli.add_subcommand("init-model", "Make a model of random weights, like a published one");
+  verb->add_option("--like", init.like, "qwen2.5-0.5b, qwen3-0.6b, llama-3.2-3b, ...");
+  verb->add_option("--config", init.config, "Or a config.json");
+  verb->add_option("--out", init.out, "The model's directory")->required();
+  verb->add_option("--tokenizer", init.tokenizer, "tokenizer.json that goes with it");
+  verb->add_option("--layers", init.layers, "Instead of the model's own, as all that follow");
+  verb->add_option("--hidden", init.hidden, "hidden_size");
+  verb->add_option("--heads", init.heads, "num_attention_heads");
+  verb->add_option("--kv-heads", init.kv_heads, "num_key_value_heads");
+  verb->add_option("--head-dim", init.head_dim, "head_dim");
+  verb->add_option("--ffn", init.ffn, "intermediate_size");
+  verb->add_option("--vocab", init.vocab, "vocab_size");
+  verb->add_option("--context", init.context, "max_position_embeddings");
+  verb->add_option("--seed", init.seed, "Of the weights");
+  verb->add_option("--dtype", init.dtype, "bf16 (if not given), f16, f32")
+      ->check(CLI::IsMember({"f32", "f16", "bf16"}));
+  verb->add_option("--max-shard-bytes", init.shard_bytes_max, "5 GB if not given")
+      ->check(CLI::Range(uint64_t{1}, UINT64_MAX));
+  verb->callback([&] { run = [&] { return app::run_init_model(init); }; });
+
   verb = cli.add_subcommand("doctor", "What this machine has, and what is therefore on or off");
   verb->callback([&] { run = [] { return app::run_doctor(); }; });
 

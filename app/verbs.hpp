@@ -3,6 +3,7 @@
 // are exceptions that main turns into one line: InputError into code 2, others into 1.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,39 @@ struct TemplateArguments {
 /// Renders the template with the variables of each line of standard input. Throws InputError where
 /// the template itself is wrong.
 int run_template(const TemplateArguments& arguments);
+
+struct GenerateArguments {
+  std::string model;  ///< A directory.
+  std::string prompt;
+  bool chat = false;  ///< The prompt is what a user says: the model's chat template goes round it.
+  std::optional<double> temperature, top_p;  ///< None: as generation_config.json says, or 1.
+  std::optional<uint32_t> top_k;
+  uint32_t max_tokens = 256;
+  uint64_t seed = 0;
+  uint32_t threads = 0;  ///< 0: all cores.
+};
+/// Prints what the model writes, token by token.
+int run_generate(const GenerateArguments& arguments);
+
+struct ExportArguments {
+  std::string model;  ///< A directory.
+  std::string to;     ///< "hf" or "gguf".
+  std::string out;    ///< A directory, or a file.
+  std::string dtype = "f32";
+  uint64_t shard_bytes_max = 5'000'000'000;
+};
+int run_export(const ExportArguments& arguments);
+
+struct InitModelArguments {
+  std::string like, config;  ///< One of them: a known model's name, a config.json.
+  std::string out;
+  std::string tokenizer;  ///< Empty: the directory has none.
+  std::optional<uint32_t> layers, hidden, heads, kv_heads, head_dim, ffn, vocab, context;
+  uint64_t seed = 0;
+  std::string dtype = "bf16";
+  uint64_t shard_bytes_max = 5'000'000'000;
+};
+int run_init_model(const InitModelArguments& arguments);
 
 /// Prints what this machine has, and what is on or off because of it.
 int run_doctor();

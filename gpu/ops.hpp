@@ -171,9 +171,18 @@ struct LogProbBackwardArgs {
   const float* dlogprobs;
 };
 
+/// What a draw leaves out: all but the top_k most probable tokens (0: none), then all but the most
+/// probable ones that together have top_p of what is left. Ties at the edge stay.
+struct SampleCut {
+  float top_p = 1;
+  uint32_t top_k = 0;
+  bool cuts() const { return top_p < 1 || top_k > 0; }
+};
+
 /// Draws a token for each row: inverse CDF at `uniforms[row]` in [0, 1), or the first maximum where
-/// it is negative. The log-prob is what log_prob gives for that token. A row with a logit that is
-/// not finite gives token -1.
+/// it is negative. Where `cuts` is given, the draw is among the tokens that the row's cut keeps, in
+/// proportion to their probabilities. The log-prob is what log_prob gives for that token, cut or
+/// not. A row with a logit that is not finite gives token -1.
 struct SampleArgs {
   float* logits;
   size_t rows;
@@ -183,6 +192,7 @@ struct SampleArgs {
   const float* uniforms;
   int32_t* tokens;
   float* logprobs;
+  const SampleCut* cuts = nullptr;
 };
 
 /// AdamW on a range. Scalars are prepared in double by the caller.

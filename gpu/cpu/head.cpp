@@ -1,5 +1,7 @@
 // The head's row-wise half: log-softmax at a temperature, its gradient, and the draw of a token.
 
+#include <bit>
+
 #include "gpu/cpu/simd.hpp"
 #include "gpu/cpu/table.hpp"
 
@@ -44,6 +46,65 @@ THESPIS_INLINE float log_prob_of(const Softmax& s, float z) {
   return (z - s.greatest) - s.log_sum;
 }
 
+/// Floats as integers in the same order, and back.
+THESPIS_INLINE uint32_t order_of(float x) {
+  const uint32_t bits = std::bit_cast<uint32_t>(x);
+  return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+}
+THESPIS_INLINE float of_order(uint32_t order) {
+  return std::bit_cast<float>((order & 0x80000000u) != 0 ? order & 0x7fffffffu : ~order);
+}
+
+struct Kept {
+  double mass = 0.0;  // Of exp(z - greatest).
+  uint32_t count = 0;
+};
+
+/// The tokens whose logit is at least `least`.
+THESPIS_INLINE Kept kept(const float* z, const SampleArgs& a, float greatest, float least) {
+  const Lanes shift = splat16(greatest);
+  alignas(64) float e[kLanes];
+  Kept k;
+  for (size_t c = 0; c < a.stride; c += kLanes) {
+    store16(e, exp(load16(z + c) - shift));
+    for (uint32_t l = 0; l < kLanes && c + l < a.vocab; ++l) {
+      if (z[c + l] < least) continue;
+      k.mass += static_cast<double>(e[l]);
+      ++k.count;
+    }
+  }
+  return k;
+}
+
+/// The greatest bound on logits at which `enough` of them are kept, found by bisection.
+template <class Enough>
+THESPIS_INLINE float bound(const float* z, const SampleArgs& a, float greatest, float least,
+                           const Enough& enough) {
+  uint32_t low = order_of(least), high = order_of(greatest);  // At low there are enough.
+  while (low < high) {
+    const uint32_t middle = high - (high - low) / 2;
+    if (enough(kept(z, a, greatest, of_order(middle))))
+      low = middle;
+    else
+      high = middle - 1;
+  }
+  return of_order(low);
+}
+
+/// The least logit that the row's cut keeps.
+THESPIS_INLINE float least_kept(const float* z, const SampleArgs& a, size_t row, float greatest) {
+  float least = kPadding;
+  if (a.cuts == nullptr || !a.cuts[row].cuts()) return least;
+  const SampleCut& cut = a.cuts[row];
+  if (cut.top_k > 0 && cut.top_k < a.vocab)
+    least = bound(z, a, greatest, least, [&](const Kept& k) { return k.count >= cut.top_k; });
+  if (cut.top_p < 1) {
+    const double wanted = kept(z, a, greatest, least).mass * static_cast<double>(cut.top_p);
+    least = bound(z, a, greatest, least, [&](const Kept& k) { return k.mass >= wanted; });
+  }
+  return least;
+}
+
 }  // namespace
 
 void log_prob(const LogProbArgs& a) {
@@ -82,12 +143,14 @@ void sample(const SampleArgs& a) {
       while (z[token] != s.greatest) ++token;
     } else {
       const Lanes shift = splat16(s.greatest);
-      // The row becomes its exponentials; the cumulative sum runs in double, in order.
+      const float least = least_kept(z, a, r, s.greatest);
+      // The cumulative sum runs in double, in order.
       alignas(64) float e[kLanes];
       double total = 0.0;
       for (size_t c = 0; c < a.stride; c += kLanes) {
         store16(e, exp(load16(z + c) - shift));
-        for (uint32_t l = 0; l < kLanes; ++l) total += static_cast<double>(e[l]);
+        for (uint32_t l = 0; l < kLanes; ++l)
+          if (z[c + l] >= least) total += static_cast<double>(e[l]);
       }
       const double threshold = static_cast<double>(a.uniforms[r]) * total;
       double reached = 0.0;
@@ -95,6 +158,7 @@ void sample(const SampleArgs& a) {
       for (size_t c = 0; c < a.stride && !found; c += kLanes) {
         store16(e, exp(load16(z + c) - shift));
         for (uint32_t l = 0; l < kLanes && !found; ++l) {
+          if (z[c + l] < least) continue;
           reached += static_cast<double>(e[l]);
           if (reached > threshold) {
             token = static_cast<uint32_t>(c) + l;

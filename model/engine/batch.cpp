@@ -22,6 +22,7 @@ void Batch::clear() {
   inverse_temperatures.clear();
   targets.clear();
   uniforms.clear();
+  cuts.clear();
 }
 
 void Batch::add_run(std::span<const int32_t> run_tokens, uint32_t first_position,

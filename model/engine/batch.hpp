@@ -19,8 +19,9 @@ struct Batch {
 
   std::vector<int32_t> head_rows;  ///< Rows that predict a token.
   std::vector<float> inverse_temperatures;
-  std::vector<int32_t> targets;  ///< Scoring and training: the token at each head row.
-  std::vector<float> uniforms;   ///< Decode: the draw of each head row; negative = greedy.
+  std::vector<int32_t> targets;      ///< Scoring and training: the token at each head row.
+  std::vector<float> uniforms;       ///< Decode: the draw of each head row; negative = greedy.
+  std::vector<gpu::SampleCut> cuts;  ///< Decode: what each draw leaves out.
 
   std::vector<float> logprobs;   ///< Out, by head row.
   std::vector<float> entropies;  ///< Out, scoring and training.

@@ -200,7 +200,8 @@ void Executor::run_forward(const OpRecord& op, const Block& block,
       if (batch_->targets.empty())
         return ops_.sample(
             {z, block.count, stride, m.outputs, scales, batch_->uniforms.data() + block.first,
-             batch_->drawn.data() + block.first, batch_->logprobs.data() + block.first});
+             batch_->drawn.data() + block.first, batch_->logprobs.data() + block.first,
+             batch_->cuts.data() + block.first});
       return ops_.log_prob(
           {z, block.count, stride, m.outputs, scales, batch_->targets.data() + block.first,
            batch_->logprobs.data() + block.first, batch_->entropies.data() + block.first});

@@ -96,11 +96,19 @@ uint32_t Generator::free_slots() const {
   return state_->limits.slots - active_count();
 }
 
+std::vector<int32_t> Generator::tokens_of(uint64_t id) const {
+  for (const auto& s : state_->active)
+    if (s->request.id == id) return s->result.tokens;
+  return {};
+}
+
 void Generator::add(SequenceRequest request) {
   THESPIS_ASSERT(has_free_slot());
   const std::string name = "sequence " + std::to_string(request.id);
   check_sequence({request.prompt, {}, request.temperature}, state_->policy->config().vocab_size,
                  state_->limits.context_max, name);
+  if (!(request.cut.top_p > 0 && request.cut.top_p <= 1))
+    throw InputError(name + ": top_p must be above 0 and at most 1");
   if (request.max_tokens == 0) throw InputError(name + ": max_tokens must be at least 1");
   if (request.prompt.size() + request.max_tokens > state_->limits.context_max)
     throw InputError(name + ": " + std::to_string(request.prompt.size()) + " prompt tokens and " +
@@ -179,6 +187,7 @@ void Generator::State::run_part(std::span<Sequence* const> sequences, size_t par
         const SequenceRequest& r = s.request;
         batch.head_rows.push_back(static_cast<int32_t>(batch.rows()) - 1);
         batch.inverse_temperatures.push_back(inverse_temperature(r.temperature));
+        batch.cuts.push_back(r.cut);
         batch.uniforms.push_back(
             r.temperature == 0.0f
                 ? -1.0f

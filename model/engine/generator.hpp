@@ -13,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "gpu/ops.hpp"
 #include "gpu/thread_pool.hpp"
 #include "model/engine/policy.hpp"
 
@@ -29,6 +30,7 @@ struct SequenceRequest {
       stop_tokens;           ///< Ends the sequence; the stop token is part of the completion.
   uint32_t max_tokens = 0;   ///< Of the completion; at least 1.
   float temperature = 1.0f;  ///< 0 = greedy.
+  gpu::SampleCut cut;        ///< Log-probs are those of the whole distribution all the same.
   uint64_t random_seed = 0;
   uint64_t random_stream = 0;
   uint32_t random_sample = 0;
@@ -60,6 +62,8 @@ class Generator {
   bool has_free_slot() const { return free_slots() > 0; }
   uint32_t free_slots() const;
   uint32_t active_count() const;
+  /// What a sequence in flight has so far; empty where there is none with this id.
+  std::vector<int32_t> tokens_of(uint64_t id) const;
   /// Needs a free slot. InputError if the prompt is empty, prompt + max_tokens exceeds context_max,
   /// or a token is outside the vocabulary.
   void add(SequenceRequest request);

@@ -9,7 +9,6 @@
 #include <new>
 
 #include "runtime/base/error.hpp"
-#include "runtime/env/random.hpp"
 
 namespace thespis::model {
 namespace {
@@ -67,23 +66,26 @@ std::string weights_sha256(const Weights& weights) {
   return text;
 }
 
-Weights init_weights(const ModelConfig& config, uint64_t seed) {
+TensorInit::TensorInit(const ModelConfig& config, const TensorSpec& spec, size_t index,
+                       uint64_t seed)
+    : constant_(ends_with(spec.name, "bias") ? 0.0f : 1.0f),
+      is_vector_(spec.is_vector()),
+      random_(seed, env::Purpose::kInit, index) {
   constexpr double kStd = 0.02;
-  const double residual_scale = 1.0 / std::sqrt(2.0 * config.layer_count);
+  const bool residual =
+      ends_with(spec.name, "o_proj.weight") || ends_with(spec.name, "down_proj.weight");
+  scale_ = kStd * (residual ? 1.0 / std::sqrt(2.0 * config.layer_count) : 1.0);
+}
+
+void TensorInit::fill(std::span<float> next) {
+  for (float& v : next) v = is_vector_ ? constant_ : static_cast<float>(scale_ * random_.normal());
+}
+
+Weights init_weights(const ModelConfig& config, uint64_t seed) {
   Weights weights(config);
   for (size_t t = 0; t < weights.layout.tensors.size(); ++t) {
     const TensorSpec& spec = weights.layout.tensors[t];
-    auto values = weights.tensor(spec);
-    if (spec.is_vector()) {
-      const float fill = ends_with(spec.name, "bias") ? 0.0f : 1.0f;
-      for (float& v : values) v = fill;
-      continue;
-    }
-    const bool residual =
-        ends_with(spec.name, "o_proj.weight") || ends_with(spec.name, "down_proj.weight");
-    env::KeyedRandom random(seed, env::Purpose::kInit, t);
-    for (float& v : values)
-      v = static_cast<float>(kStd * (residual ? residual_scale : 1.0) * random.normal());
+    TensorInit(config, spec, t, seed).fill(weights.tensor(spec));
   }
   return weights;
 }

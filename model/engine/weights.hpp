@@ -9,6 +9,7 @@
 #include <string>
 
 #include "model/engine/model_config.hpp"
+#include "runtime/env/random.hpp"
 
 namespace thespis::model {
 
@@ -51,6 +52,19 @@ struct Weights {
 
 /// SHA-256 of the arena's bytes, in hexadecimal: the name by which two runs compare their results.
 std::string weights_sha256(const Weights& weights);
+
+/// One tensor of init_weights, from its first element on, piece by piece.
+class TensorInit {
+ public:
+  TensorInit(const ModelConfig& config, const TensorSpec& spec, size_t index, uint64_t seed);
+  void fill(std::span<float> next);
+
+ private:
+  double scale_ = 0;
+  float constant_ = 0;  // Of a vector.
+  bool is_vector_;
+  env::KeyedRandom random_;
+};
 
 /// Normal(0, 0.02) matrices, residual output projections scaled by 1/sqrt(2 layers) (GPT-2), norms
 /// 1, biases 0. Element e of tensor t is a function of (seed, t, e) alone.

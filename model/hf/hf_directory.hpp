@@ -1,8 +1,8 @@
 #pragma once
 // A model on disk is a Hugging Face directory: config.json, generation_config.json, tokenizer.json,
 // weights in safetensors files. Loading accepts exactly the tensors that config.json asks for, in
-// their shapes; what is missing, unexpected or differently shaped is named. What is saved here opens
-// in `transformers`.
+// their shapes; what is missing, unexpected or differently shaped is named. What is saved here
+// opens in `transformers`.
 
 #include <filesystem>
 #include <string>
@@ -43,6 +43,10 @@ std::vector<int32_t> stop_tokens(const ModelConfig& config, const Tokenizer& tok
 using CompanionFiles = std::vector<std::pair<std::string, std::string>>;
 CompanionFiles load_companions(const std::filesystem::path& dir);
 
+/// The chat template (Jinja) among them: a file of its own, or a key of tokenizer_config.json;
+/// empty where there is none. Throws InputError for a tokenizer_config.json that cannot be read.
+std::string chat_template_of(const CompanionFiles& companions);
+
 struct SaveOptions {
   Dtype dtype = Dtype::kF32;
   uint64_t shard_bytes_max = kShardBytesMax;
@@ -50,8 +54,8 @@ struct SaveOptions {
 
 /// Writes a directory (made if missing), each file aside and renamed, weights last. Where the
 /// companions have a tokenizer.json but no tokenizer_config.json, one is made with the texts of the
-/// bos and eos tokens. `tensors` are those of the config's layout. Throws InputError for a tokenizer
-/// that cannot be read or does not fit the model, Error from the system.
+/// bos and eos tokens. `tensors` are those of the config's layout. Throws InputError for a
+/// tokenizer that cannot be read or does not fit the model, Error from the system.
 void save_directory(const std::filesystem::path& dir, const ModelConfig& config,
                     const CompanionFiles& companions, std::vector<TensorToWrite> tensors,
                     const SaveOptions& options = {});

@@ -10,8 +10,8 @@
 namespace thespis::model {
 
 /// Sets rope_theta and rope_scaling, and raises context_max (max_position_embeddings, set already)
-/// to what YaRN stretches it to. Absent keys mean what they mean to transformers. Throws InputError:
-/// a scaling other than llama3 and yarn, a number missing or out of range.
+/// to what YaRN stretches it to. Absent keys mean what they mean to transformers. Throws
+/// InputError: a scaling other than llama3 and yarn, a number missing or out of range.
 void read_rope(const JsonFields& fields, ModelConfig& config);
 
 /// The keys rope_theta and rope_scaling, which both generations of transformers read.

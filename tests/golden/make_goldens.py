@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Writes tests/golden/engine.json (log-probs, gradients, AdamW steps) and families.json (logits,
-greedy texts): tiny Qwen2, Qwen3 and Llama models of Hugging Face transformers on PyTorch, float32 on
-the CPU, for tests/model/engine/golden_test.cpp. Needs torch and transformers; run it from anywhere.
-Weights follow a formula that the test repeats, so that the files hold results only."""
+greedy texts): tiny Qwen2, Qwen3 and Llama models of Hugging Face transformers on PyTorch, float32
+on the CPU, for golden_test.cpp and families_test.cpp in tests/model/engine. Needs torch and
+transformers; run it from anywhere. Weights follow formulas that the tests repeat, so that the files
+hold results only."""
 
 import json
 import math
@@ -166,7 +167,8 @@ def main():
     for name, result in [
         ("engine.json", {**versions, "lengths": LENGTHS,
                          "models": {kind: run(kind) for kind in MODELS}}),
-        ("families.json", {**versions, "models": {kind: logits_and_greedy(kind) for kind in MODELS}}),
+        ("families.json", {**versions,
+                           "models": {kind: logits_and_greedy(kind) for kind in MODELS}}),
     ]:
         path = pathlib.Path(__file__).parent / name
         path.write_text(json.dumps(result, indent=None, separators=(",", ":")) + "\n")

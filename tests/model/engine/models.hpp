@@ -17,8 +17,8 @@ struct ModelShape {
   double rope_theta = 10000;
 };
 
-/// The families that the engine runs, in small: Qwen2 with plain positions and with YaRN, Qwen3, and
-/// Llama 3. (Original contexts and theta are such that pairs of every kind occur.)
+/// The families that the engine runs, in small: Qwen2 with plain positions and with YaRN, Qwen3,
+/// and Llama 3. (Original contexts and theta are such that pairs of every kind occur.)
 inline std::vector<ModelShape> family_shapes() {
   using Kind = model::RopeScaling::Kind;
   return {{},

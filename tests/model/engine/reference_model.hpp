@@ -89,7 +89,7 @@ class ReferenceModel {
     const bool yarn = c_.rope_scaling.kind == model::RopeScaling::Kind::kYarn;
     return yarn ? c_.rope_scaling.attention_factor : 1;
   }
-  /// Radians of pair `i` for each position: theta^(-2i/d), of which a share is slowed by the factor.
+  /// Radians of pair `i` for each position: theta^(-2i/d), a share of it slowed by the factor.
   double frequency(size_t i) const {
     using Kind = model::RopeScaling::Kind;
     const model::RopeScaling& s = c_.rope_scaling;

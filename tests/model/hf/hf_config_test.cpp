@@ -193,9 +193,15 @@ TEST_CASE("config: a file cut short at any length is one InputError") {
 
 TEST_CASE("config: random mutations give InputErrors and nothing else", "[fuzz]") {
   CAPTURE(test::seed());
-  test::Mutations mutations(12, {small_document().dump()}, test::json_pieces());
+  std::vector<std::string> corpus = {small_document().dump()};
+  std::ifstream goldens(THESPIS_SOURCE_DIR "/tests/golden/hf_goldens.json");
+  for (const json& g : json::parse(goldens)["configs"]) corpus.push_back(g["text"]);
+  std::ifstream records(THESPIS_SOURCE_DIR "/../shared/data/model_configs/model_configs.jsonl");
+  for (std::string line; std::getline(records, line);)
+    corpus.push_back(json::parse(line)["config"].dump());
+  test::Mutations mutations(12, corpus, test::json_pieces());
   int refused = 0, accepted = 0;
-  mutations.run("config.json", 6000, [&](const std::string& mutated) {
+  mutations.run("config.json", 4000, [&](const std::string& mutated) {
     CAPTURE(mutated);
     try {
       const ModelConfig config = config_from_json(mutated, "c");

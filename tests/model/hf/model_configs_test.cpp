@@ -1,7 +1,7 @@
 // Goal: the numbers of published models are read as published: parameter counts come out, for those
 // that run as for those that are only described.
-// Method: the records of ../shared/data/model_configs (skipped where it is missing), the counts that
-// the model cards state, our own table of known models against both.
+// Method: the records of ../shared/data/model_configs (skipped where it is missing), the counts
+// that the model cards state, our own table of known models against both.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
