@@ -231,8 +231,11 @@ Node Parser::words() {
     if (inner.kind == Kind::kTuple) return made(Kind::kCall, name, std::move(inner.args));
     return made(Kind::kCall, name, {std::move(inner)});
   }
-  const bool letter = name.size() == 1 && text.size() == 1 && std::isalpha(text[0]);
-  if (letter && text != "A" && at_ > 1) return made(Kind::kSymbol, text, {});
+  // \text{m} behind a number is a unit, \text{x} a symbol; a letter by itself is a choice.
+  constexpr std::string_view kNoSymbols = "AmgshlLdVWJNKCF";
+  const bool letter = text.size() == 1 && std::isalpha(static_cast<unsigned char>(text[0])) != 0;
+  if (letter && kNoSymbols.find(text[0]) == kNoSymbols.npos && at_ > 1)
+    return made(Kind::kSymbol, text, {});
   return made(Kind::kText, std::move(name), {});
 }
 
