@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 namespace thespis::model {
 
 RegexClass RegexClass::of_range(uint32_t first, uint32_t last) {
@@ -19,6 +22,17 @@ RegexClass RegexClass::white_space() {
 RegexClass RegexClass::word(bool in_brackets) {
   return of_items(std::string("\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}") +
                   (in_brackets ? "" : "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"));
+}
+
+RegexClass RegexClass::property(std::string_view name, bool negated) {
+  constexpr std::array<std::string_view, 39> kCategories = {
+      "L",  "Ll", "Lm", "Lo", "Lt", "Lu",         "M",           "Mc",  "Me", "Mn",
+      "N",  "Nd", "Nl", "No", "P",  "Pc",         "Pd",          "Pe",  "Pf", "Pi",
+      "Po", "Ps", "S",  "Sc", "Sk", "Sm",         "So",          "Z",   "Zl", "Zp",
+      "Zs", "C",  "Cc", "Cf", "Co", "Alphabetic", "White_Space", "Any", "Cn"};
+  const bool known = std::ranges::find(kCategories, name) != kCategories.end();
+  // PCRE2 takes a script's bare name for its Script_Extensions.
+  return of_items(fmt::format("\\{}{{{}{}}}", negated ? 'P' : 'p', known ? "" : "sc:", name));
 }
 
 void RegexClass::unite(const RegexClass& other) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace thespis::model {
@@ -16,6 +17,9 @@ class RegexClass {
   static RegexClass white_space();  ///< \s of Oniguruma: the property White_Space.
   /// \w of Oniguruma: Unicode's UTS 18 without Join_Control; outside brackets ² ³ ¹ ¼ ½ ¾ as well.
   static RegexClass word(bool in_brackets);
+  /// \p{NAME} or \P{NAME}: general categories and a few others that both engines know alike; any
+  /// other name is taken for a script's.
+  static RegexClass property(std::string_view name, bool negated);
 
   void unite(const RegexClass& other);
   void intersect(const RegexClass& other);

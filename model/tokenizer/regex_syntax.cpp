@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "model/tokenizer/regex_class.hpp"
@@ -22,18 +21,6 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// \p{NAME} by the names that both engines know alike; others are taken for scripts.
-std::string property(std::string_view name, bool negated) {
-  constexpr std::array<std::string_view, 39> kCategories = {
-      "L",  "Ll", "Lm", "Lo", "Lt", "Lu",         "M",           "Mc",  "Me", "Mn",
-      "N",  "Nd", "Nl", "No", "P",  "Pc",         "Pd",          "Pe",  "Pf", "Pi",
-      "Po", "Ps", "S",  "Sc", "Sk", "Sm",         "So",          "Z",   "Zl", "Zp",
-      "Zs", "C",  "Cc", "Cf", "Co", "Alphabetic", "White_Space", "Any", "Cn"};
-  const bool known = std::ranges::find(kCategories, name) != kCategories.end();
-  // PCRE2 takes a script's bare name for its Script_Extensions.
-  return fmt::format("\\{}{{{}{}}}", negated ? 'P' : 'p', known ? "" : "sc:", name);
-}
-
 class Translator {
  public:
   explicit Translator(std::string_view pattern) : in_(pattern) {}
@@ -41,6 +28,10 @@ class Translator {
   std::string translate() {
     alternatives();
     if (at_ < in_.size()) refuse(at_, ")", "without its (");
+    // "C+ and more" that fails at one place of a run of C fails at the run's later ones, too:
+    // without this, a search through a long run takes time by its length's square.
+    if (!first_repeated_.empty() && !branches_)
+      return fmt::format("(?:\\G|(?<!{}))", first_repeated_) + out_;
     return std::move(out_);
   }
 
@@ -75,6 +66,7 @@ class Translator {
     while (!ended() && !next_is(")")) {
       if (take("|")) {
         out_ += '|';
+        branches_ = branches_ || depth_ == 0;
       } else {
         piece();
       }
@@ -84,9 +76,13 @@ class Translator {
   /// An atom and its quantifier.
   void piece() {
     const size_t atom_out = out_.size(), begin = at_;
+    const bool one_character = in_[at_] != '(';
     const bool repeatable = atom();
     const size_t quantifier_begin = at_;
+    const std::string atom_text = begin == 0 ? out_ : "";
     if (!quantifier(atom_out)) return;
+    const std::string_view taken = in_.substr(quantifier_begin, at_ - quantifier_begin);
+    if (begin == 0 && one_character && (taken == "+" || taken == "++")) first_repeated_ = atom_text;
     if (!repeatable) refuse(begin, in_.substr(begin, at_ - begin), "which repeats nothing");
     const size_t again = at_;
     const std::string before = out_;
@@ -106,6 +102,11 @@ class Translator {
     }
     const auto range = interval();
     if (!range) return false;
+    if (next_is("+") && range->low <= 1) {  // Two quantifiers that are like one.
+      take("+");
+      out_ += range->low == 1 ? '+' : '*';
+      return true;
+    }
     out_ += range->text;
     if (take("+")) {  // To Oniguruma {n,m}+ is no possessive quantifier but two.
       out_ = out_.substr(0, atom_out) + "(?:" + out_.substr(atom_out) + ")+";
@@ -119,6 +120,7 @@ class Translator {
 
   struct Interval {
     std::string text;
+    uint32_t low;
     bool fixed;  // {n}
   };
 
@@ -144,9 +146,9 @@ class Translator {
       refuse(begin, in_.substr(begin, at_ - begin),
              fmt::format("more than {} repetitions", kRepeatsMax));
     if (high && low.value_or(0) > *high) refuse_here(begin);
-    if (!comma) return Interval{fmt::format("{{{}}}", *low), true};
+    if (!comma) return Interval{fmt::format("{{{}}}", *low), *low, true};
     const std::string upper = high ? std::to_string(*high) : "";
-    return Interval{fmt::format("{{{},{}}}", low.value_or(0), upper), false};
+    return Interval{fmt::format("{{{},{}}}", low.value_or(0), upper), low.value_or(0), false};
   }
 
   /// True if what it took may be repeated.
@@ -260,12 +262,11 @@ class Translator {
     const char c = in_[at_];
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (!letter && !is_digit(c)) return take_character();
-    constexpr std::string_view kNames = "tnrfvae", kValues = "\t\n\r\f\v\a\x1b";
-    if (const size_t i = kNames.find(c); i != kNames.npos) {
+    const std::string_view names = in_class ? "tnrfvaeb" : "tnrfvae";  // \b: backspace there.
+    if (const size_t i = names.find(c); i != names.npos) {
       ++at_;
-      return static_cast<uint32_t>(kValues[i]);
+      return static_cast<uint32_t>("\t\n\r\f\v\a\x1b\b"[i]);
     }
-    if (in_class && take("b")) return 8;  // There it is the backspace.
     if (take("x{")) return code_point(begin, 1, 8, true);
     if (take("x")) {
       const uint32_t code = code_point(begin, 2, 2, false);
@@ -320,7 +321,7 @@ class Translator {
         name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; });
     if (name.empty() || !letters) refuse_here(begin);
     at_ = end + 1;
-    return RegexClass::of_items(property(name, negated));
+    return RegexClass::property(name, negated);
   }
 
   RegexClass bracket() {
@@ -378,6 +379,9 @@ class Translator {
   size_t at_ = 0;
   std::string out_;
   int depth_ = 0;
+  bool branches_ = false;  // The pattern has alternatives, outside of groups.
+  std::string
+      first_repeated_;  // What the pattern begins with, a character of it one or more times.
 };
 
 }  // namespace
