@@ -43,7 +43,7 @@ std::string read_packed_file(const std::filesystem::path& path, uint64_t size_by
     if (out.size() > size_bytes_max)
       throw InputError(path.string() + ": unpacks to more than the " +
                        std::to_string(size_bytes_max) + " bytes that are read");
-    more = input.pos < input.size || output.pos == output.size;
+    more = input.pos < input.size || (state != 0 && output.pos == output.size);
   }
   if (state != 0) throw InputError(path.string() + ": ends within its zstd data");
   return out;
