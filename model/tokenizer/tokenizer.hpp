@@ -2,8 +2,9 @@
 // Text <-> token ids as a Hugging Face tokenizer.json of type BPE says: added tokens cut the text,
 // it is normalised, cut into pieces, and byte-pair merges do the rest. Immutable once loaded; any
 // number of threads may use it.
-//   TK-1  decode(encode(x)) == normalised x for every x that encode accepts; where the file has no
-//         normalizer, x itself, unless an added token strips white space.
+//   TK-1  decode(encode(x)) == x for every x that encode accepts, but for what the file itself
+//         asks: a normalizer, white space that added tokens strip, a space put before the text,
+//         what a Split removes.
 //   TK-2  A character that the vocabulary lacks is an InputError; no text is dropped silently.
 
 #include <cstdint>
