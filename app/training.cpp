@@ -1,6 +1,7 @@
 #include "app/training.hpp"
 
 #include <nlohmann/json.hpp>
+#include <span>
 #include <utility>
 
 #include "model/hf/hf_directory.hpp"

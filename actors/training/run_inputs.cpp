@@ -2,9 +2,38 @@
 
 #include <algorithm>
 
+#include "model/chat/model_template.hpp"
 #include "runtime/base/error.hpp"
 
 namespace thespis {
+namespace {
+
+void check_length(size_t token_count, const config::Recipe& recipe) {
+  const uint32_t limit = recipe.rollout.max_prompt_length;
+  if (token_count > limit)
+    throw InputError("its prompt has " + std::to_string(token_count) +
+                     " tokens, more than rollout.max_prompt_length = " + std::to_string(limit));
+}
+
+/// Prompts as the recipe's model wants them: its chat template, its alphabet, its length.
+tasks::PromptMaker prompt_maker(const config::Recipe& recipe,
+                                std::shared_ptr<const model::Tokenizer> tokenizer) {
+  tasks::PromptMaker maker;
+  if (recipe.data.prompt_template == config::PromptTemplate::kChat) {
+    using model::chat::ModelTemplate;
+    std::optional<std::tm> now;
+    if (!recipe.data.date.empty()) now = model::chat::parse_time(recipe.data.date);
+    maker.chat = [chat = ModelTemplate::load(recipe.model.path), now](const std::string& messages) {
+      return chat.prompt(messages, now);
+    };
+  }
+  maker.check = [recipe, tokenizer = std::move(tokenizer)](const std::string& prompt) {
+    check_length(tokenizer->encode(prompt).size(), recipe);
+  };
+  return maker;
+}
+
+}  // namespace
 
 RunInputs load_inputs(const config::Recipe& recipe) {
   RunInputs inputs;
@@ -27,21 +56,16 @@ RunInputs load_inputs(const config::Recipe& recipe) {
   if (inputs.stop_tokens.empty())
     throw InputError(dir + ": neither config.json nor tokenizer_config.json names an eos token");
   inputs.policy = std::make_shared<const model::Policy>(std::move(weights), 0);
-  inputs.train = tasks::make_data_set(recipe.data, recipe.seed, tasks::Split::kTrain);
-  inputs.test = tasks::make_data_set(recipe.data, recipe.seed, tasks::Split::kTest);
+  const auto maker = prompt_maker(recipe, inputs.tokenizer);
+  inputs.train = tasks::make_data_set(recipe.data, recipe.seed, tasks::Split::kTrain, maker);
+  inputs.test = tasks::make_data_set(recipe.data, recipe.seed, tasks::Split::kTest, maker);
   prompt_text(inputs, *inputs.train, 0);  // The template must be in the tokenizer's alphabet.
   return inputs;
 }
 
 PromptText prompt_text(const RunInputs& inputs, const tasks::DataSet& data, uint64_t index) {
   const tasks::Task task = data.at(index);
-  PromptText prompt{inputs.tokenizer->encode(task.prompt), task.row};
-  const uint32_t limit = inputs.recipe.rollout.max_prompt_length;
-  if (prompt.tokens.size() > limit)
-    throw InputError("task " + task.id + ": its prompt has " +
-                     std::to_string(prompt.tokens.size()) +
-                     " tokens, more than rollout.max_prompt_length = " + std::to_string(limit));
-  return prompt;
+  return {inputs.tokenizer->encode(task.prompt), task.row};
 }
 
 std::vector<PromptText> held_out_prompts(const RunInputs& inputs) {

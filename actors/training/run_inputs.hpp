@@ -28,7 +28,8 @@ struct RunInputs {
 /// Loads and cross-checks everything a training or an evaluation of `recipe` needs.
 RunInputs load_inputs(const config::Recipe& recipe);
 
-/// Task `index` of `data` as tokens. Throws InputError where it is longer than max_prompt_length.
+/// Task `index` of `data` as tokens. Throws InputError, of generated data, where it is longer than
+/// max_prompt_length.
 PromptText prompt_text(const RunInputs& inputs, const tasks::DataSet& data, uint64_t index);
 
 /// The held-out prompts of an evaluation, at most eval.prompts.

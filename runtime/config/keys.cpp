@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::string_view kDataSources[] = {"countdown", "jsonl"};
 constexpr std::string_view kOnBadRow[] = {"error", "skip"};
-constexpr std::string_view kTemplates[] = {"r1-zero", "plain"};
+constexpr std::string_view kTemplates[] = {"r1-zero", "plain", "chat"};
+constexpr std::string_view kRowKinds[] = {"countdown", "math"};
+constexpr std::string_view kAnswerFormats[] = {"auto", "plain", "gsm8k", "boxed"};
 constexpr std::string_view kAdvEstimators[] = {"grpo", "dr_grpo", "rloo"};
 constexpr std::string_view kLossAggModes[] = {"token-mean", "seq-mean-token-mean",
                                               "seq-mean-token-sum-norm"};
@@ -31,6 +33,12 @@ Field at(OnBadRow& v) {
 }
 Field at(PromptTemplate& v) {
   return choice(v, kTemplates);
+}
+Field at(RowKind& v) {
+  return choice(v, kRowKinds);
+}
+Field at(AnswerFormat& v) {
+  return choice(v, kAnswerFormats);
 }
 Field at(AdvEstimator& v) {
   return choice(v, kAdvEstimators);
@@ -64,6 +72,16 @@ std::optional<std::string_view> run_name(std::string_view text) {
 std::optional<std::string_view> not_empty(std::string_view text) {
   if (!text.empty()) return std::nullopt;
   return "a text that is not empty";
+}
+
+std::optional<std::string_view> date_or_empty(std::string_view text) {
+  constexpr std::string_view kShape = "dddd-dd-dd";
+  const bool fine = text.size() == kShape.size() &&
+                    std::equal(text.begin(), text.end(), kShape.begin(), [](char c, char shape) {
+                      return shape == 'd' ? c >= '0' && c <= '9' : c == shape;
+                    });
+  if (fine || text.empty()) return std::nullopt;
+  return "a date like 2025-01-31";
 }
 
 std::optional<std::string_view> operators(std::string_view text) {
@@ -101,10 +119,17 @@ const Key kKeys[] = {
     {THESPIS_KEY(data.source), kAny, "Generated Countdown tasks, or rows of JSON lines"},
     {THESPIS_KEY(data.train_files), kAny, "For jsonl: the files to train on"},
     {THESPIS_KEY(data.test_files), kAny, "For jsonl: the files to evaluate on"},
-    {THESPIS_KEY(data.prompt_key), not_empty, "For jsonl: the field of a row that is the prompt"},
+    {THESPIS_KEY(data.kind), kAny, "For jsonl: what rows are, and so who judges the answers"},
+    {THESPIS_KEY(data.prompt_key), not_empty,
+     "For jsonl: the field that is the question, or a list of messages; a.b is b in a"},
+    {THESPIS_KEY(data.answer_key), not_empty, "For math: the field with the right answer"},
+    {THESPIS_KEY(data.answer_format), kAny,
+     "For math: the whole field, what follows #### (GSM8K), the last \\boxed{}, or what is there"},
     {THESPIS_KEY(data.on_bad_row), kAny, "A row that is not valid ends the run, or is counted"},
     {"data.template", [](Recipe& r) { return at(r.data.prompt_template); }, kAny,
-     "Text round the question: the paper's R1-Zero template, or none"},
+     "Round the question: the paper's R1-Zero template, the model's own for chats, or nothing"},
+    {THESPIS_KEY(data.date), date_or_empty,
+     "For chat templates that show the date (strftime_now); empty: they are given none"},
     {THESPIS_KEY(data.held_out), from(1, 1'000'000), "Generated prompts kept out of training"},
     {THESPIS_KEY(data.epochs), from(0, 1'000'000), "Passes over the data; 0 is without limit"},
     {THESPIS_KEY(data.countdown.numbers), from(2, 6), "Numbers in a task"},

@@ -11,7 +11,9 @@ namespace thespis::config {
 
 enum class DataSource : uint8_t { kCountdown, kJsonl };
 enum class OnBadRow : uint8_t { kError, kSkip };
-enum class PromptTemplate : uint8_t { kR1Zero, kPlain };
+enum class PromptTemplate : uint8_t { kR1Zero, kPlain, kChat };
+enum class RowKind : uint8_t { kCountdown, kMath };
+enum class AnswerFormat : uint8_t { kAuto, kPlain, kGsm8k, kBoxed };
 enum class AdvEstimator : uint8_t { kGrpo, kDrGrpo, kRloo };
 enum class LossAggMode : uint8_t { kTokenMean, kSeqMeanTokenMean, kSeqMeanTokenSumNorm };
 enum class KlType : uint8_t { kK1, kK2, kK3 };
@@ -35,9 +37,13 @@ struct DataSection {
   DataSource source = DataSource::kCountdown;
   std::vector<std::string> train_files;
   std::vector<std::string> test_files;
-  std::string prompt_key = "prompt";
+  RowKind kind = RowKind::kCountdown;
+  std::string prompt_key = "prompt";  ///< "extra_info.question": within an object.
+  std::string answer_key = "answer";
+  AnswerFormat answer_format = AnswerFormat::kAuto;
   OnBadRow on_bad_row = OnBadRow::kError;
   PromptTemplate prompt_template = PromptTemplate::kR1Zero;  ///< Key data.template.
+  std::string date;  ///< For chat templates that ask for it; empty: those get none.
   uint32_t held_out = 256;
   uint32_t epochs = 0;  ///< 0: unlimited.
   CountdownSection countdown;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "runtime/base/error.hpp"
 #include "tasks/countdown/countdown_row.hpp"
@@ -16,19 +17,25 @@
 namespace thespis::tasks {
 namespace {
 
-Task task_of(const Countdown& instance, std::string id, config::PromptTemplate prompt_template) {
+Task task_of(const Countdown& instance, std::string id, config::PromptTemplate prompt_template,
+             const PromptMaker& maker) {
   const std::string question = countdown_question(instance.numbers, instance.target);
-  return {std::move(id), std::string(kCountdownKind), prompt_of(question, prompt_template),
-          to_row(instance)};
+  try {
+    std::string prompt = prompt_for(question, prompt_template, maker);
+    return {std::move(id), std::string(kCountdownKind), std::move(prompt), to_row(instance)};
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("task {}: {}", id, error.what()));
+  }
 }
 
 class GeneratedDataSet : public DataSet {
  public:
-  GeneratedDataSet(const config::DataSection& section, uint64_t seed)
+  GeneratedDataSet(const config::DataSection& section, uint64_t seed, PromptMaker maker)
       : generator_(section.countdown, seed, Split::kTrain),
-        prompt_template_(section.prompt_template) {}
+        prompt_template_(section.prompt_template),
+        maker_(std::move(maker)) {}
   Task at(uint64_t index) const override {
-    return task_of(generator_.at(index), fmt::format("train-{}", index), prompt_template_);
+    return task_of(generator_.at(index), fmt::format("train-{}", index), prompt_template_, maker_);
   }
   std::optional<uint64_t> size() const override { return std::nullopt; }
   const SkippedRows& skipped() const override { return skipped_; }
@@ -36,6 +43,7 @@ class GeneratedDataSet : public DataSet {
  private:
   CountdownGenerator generator_;
   config::PromptTemplate prompt_template_;
+  PromptMaker maker_;
   SkippedRows skipped_;
 };
 
@@ -59,7 +67,8 @@ class FixedDataSet : public DataSet {
 };
 
 /// Different instances, so that a prompt does not count twice in an evaluation.
-std::vector<Task> held_out_tasks(const config::DataSection& section, uint64_t seed) {
+std::vector<Task> held_out_tasks(const config::DataSection& section, uint64_t seed,
+                                 const PromptMaker& maker) {
   constexpr uint64_t kDrawsPerTask = 1000;
   const CountdownGenerator generator(section.countdown, seed, Split::kTest);
   std::vector<Task> tasks;
@@ -73,7 +82,7 @@ std::vector<Task> held_out_tasks(const config::DataSection& section, uint64_t se
     const Countdown instance = generator.at(i);
     if (seen.insert(to_row(instance)).second)
       tasks.push_back(
-          task_of(instance, fmt::format("test-{}", tasks.size()), section.prompt_template));
+          task_of(instance, fmt::format("test-{}", tasks.size()), section.prompt_template, maker));
   }
   return tasks;
 }
@@ -81,11 +90,11 @@ std::vector<Task> held_out_tasks(const config::DataSection& section, uint64_t se
 }  // namespace
 
 std::unique_ptr<DataSet> make_data_set(const config::DataSection& section, uint64_t seed,
-                                       Split split) {
+                                       Split split, const PromptMaker& maker) {
   const bool is_test = split == Split::kTest;
   if (section.source == config::DataSource::kCountdown) {
-    if (!is_test) return std::make_unique<GeneratedDataSet>(section, seed);
-    return std::make_unique<FixedDataSet>(held_out_tasks(section, seed), SkippedRows{},
+    if (!is_test) return std::make_unique<GeneratedDataSet>(section, seed, maker);
+    return std::make_unique<FixedDataSet>(held_out_tasks(section, seed, maker), SkippedRows{},
                                           std::nullopt);
   }
   const auto& files = is_test ? section.test_files : section.train_files;
@@ -93,7 +102,7 @@ std::unique_ptr<DataSet> make_data_set(const config::DataSection& section, uint6
   if (files.empty())
     throw InputError(
         fmt::format("{} is empty; data.source = \"jsonl\" needs at least one file", key));
-  JsonlRows rows = read_jsonl(files, section);
+  JsonlRows rows = read_jsonl(files, section, maker);
   if (rows.tasks.empty())
     throw InputError(
         fmt::format("{}: no row that can be used{}{}", key,

@@ -13,6 +13,7 @@
 
 #include "runtime/config/recipe.hpp"
 #include "tasks/countdown/countdown.hpp"
+#include "tasks/data/conversation.hpp"
 
 namespace thespis::tasks {
 
@@ -43,7 +44,8 @@ class DataSet {
 /// What `section` says for `split`. Training rows are shuffled anew in each epoch; test tasks (of
 /// the generator: data.held_out different ones) keep their order. Throws InputError: a file that
 /// cannot be read, a bad row (FILE:LINE, what is wrong, what would be right), nothing to use.
+/// `maker`: for data.template = "chat", and to check prompts; a prompt that fails is a bad row.
 std::unique_ptr<DataSet> make_data_set(const config::DataSection& section, uint64_t seed,
-                                       Split split);
+                                       Split split, const PromptMaker& maker = {});
 
 }  // namespace thespis::tasks

@@ -1,4 +1,4 @@
-// Files are mapped, not read into memory; what is kept of a row is its task.
+// Files are read as they are unpacked; what is kept of a row is its task.
 
 #include "tasks/data/jsonl.hpp"
 
@@ -6,39 +6,94 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/error.hpp"
-#include "runtime/base/file.hpp"
+#include "runtime/base/line_reader.hpp"
 #include "tasks/countdown/countdown_row.hpp"
+#include "tasks/data/gold.hpp"
 #include "tasks/data/prompt.hpp"
 #include "tasks/verifier.hpp"
 
 namespace thespis::tasks {
 namespace {
 
-Task task_of_line(std::string_view line, std::string place, const config::DataSection& section) {
-  const nlohmann::json row = parse_row(line);
-  const Countdown instance = countdown_of(row);
-  const auto prompt = row.find(section.prompt_key);
-  if (prompt != row.end() && !prompt->is_string())
-    throw InputError(
-        fmt::format("\"{}\" is not a text; expected the question in quotes", section.prompt_key));
-  const std::string question = prompt != row.end()
-                                   ? prompt->get<std::string>()
-                                   : countdown_question(instance.numbers, instance.target);
-  return {std::move(place), std::string(kCountdownKind),
-          prompt_of(question, section.prompt_template), to_row(instance)};
+using nlohmann::ordered_json;
+
+/// Names the field in what a reader of it throws.
+template <class Read>
+auto field_named(const std::string& key, const Read& read) {
+  try {
+    return read();
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("\"{}\": {}", key, error.what()));
+  }
 }
 
-void read_file_rows(const std::string& path, const config::DataSection& section, JsonlRows& rows) {
-  const MappedFile file(path);
-  const auto bytes = file.bytes();
-  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  for (uint64_t line_number = 1; !rest.empty(); ++line_number) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+/// The object of a row of any kind but Countdown.
+ordered_json object_of(std::string_view line) {
+  static constexpr int kDepthMax = 100;  // Who writes it out again needs the stack.
+  if (line.size() > kRowBytesMax)
+    throw InputError(fmt::format("{} bytes in one row; at most {}", line.size(), kRowBytesMax));
+  const auto bounded = [](int depth, ordered_json::parse_event_t, const ordered_json&) {
+    if (depth > kDepthMax) throw InputError(fmt::format("nested more than {} deep", kDepthMax));
+    return true;
+  };
+  auto row = ordered_json::parse(line, bounded, /*allow_exceptions=*/false);
+  if (row.is_discarded())
+    throw InputError(
+        "not JSON; expected a row like {\"question\": \"2 + 2 = ?\", \"answer\": \"4\"}");
+  if (!row.is_object())
+    throw InputError("not an object; expected one like {\"question\": ..., \"answer\": ...}");
+  return row;
+}
+
+const ordered_json& required(const ordered_json& row, const std::string& path,
+                             std::string_view key) {
+  const ordered_json* found = find_field(row, path);
+  if (found == nullptr || found->is_null())
+    throw InputError(fmt::format("no \"{}\"; {} names the field", path, key));
+  return *found;
+}
+
+Task math_task(std::string_view line, std::string place, const config::DataSection& section,
+               const PromptMaker& maker) {
+  const ordered_json row = object_of(line);
+  const ordered_json& question = required(row, section.prompt_key, "data.prompt_key");
+  const ordered_json& answer = required(row, section.answer_key, "data.answer_key");
+  std::string prompt = field_named(
+      section.prompt_key, [&] { return prompt_for(question, section.prompt_template, maker); });
+  const std::string gold = field_named(section.answer_key, [&] {
+    if (answer.is_number()) return answer.dump();
+    if (!answer.is_string()) throw InputError("is neither a text nor a number");
+    return gold_of(answer.get<std::string>(), section.answer_format);
+  });
+  const std::string task_row = ordered_json{{"prompt", prompt}, {"answer", gold}}.dump();
+  return {std::move(place), std::string(kMathKind), std::move(prompt), task_row};
+}
+
+Task countdown_task(std::string_view line, std::string place, const config::DataSection& section,
+                    const PromptMaker& maker) {
+  const auto row = parse_row(line);
+  const Countdown instance = countdown_of(row);
+  const auto given = row.find(section.prompt_key);
+  if (given != row.end() && !given->is_string())
+    throw InputError(
+        fmt::format("\"{}\" is not a text; expected the question in quotes", section.prompt_key));
+  const std::string question = given != row.end()
+                                   ? given->get<std::string>()
+                                   : countdown_question(instance.numbers, instance.target);
+  return {std::move(place), std::string(kCountdownKind),
+          prompt_for(question, section.prompt_template, maker), to_row(instance)};
+}
+
+void read_file_rows(const std::string& path, const config::DataSection& section,
+                    const PromptMaker& maker, JsonlRows& rows) {
+  LineReader lines(path);
+  for (std::string_view line; lines.next(line);) {
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
-    std::string place = fmt::format("{}:{}", path, line_number);
+    const std::string place = fmt::format("{}:{}", path, lines.line_number());
     try {
-      rows.tasks.push_back(task_of_line(line, place, section));
+      rows.tasks.push_back(section.kind == config::RowKind::kMath
+                               ? math_task(line, place, section, maker)
+                               : countdown_task(line, place, section, maker));
     } catch (const InputError& error) {
       const std::string message = fmt::format("{}: {}", place, error.what());
       if (section.on_bad_row == config::OnBadRow::kError) throw InputError(message);
@@ -49,9 +104,10 @@ void read_file_rows(const std::string& path, const config::DataSection& section,
 
 }  // namespace
 
-JsonlRows read_jsonl(const std::vector<std::string>& files, const config::DataSection& section) {
+JsonlRows read_jsonl(const std::vector<std::string>& files, const config::DataSection& section,
+                     const PromptMaker& maker) {
   JsonlRows rows;
-  for (const std::string& path : files) read_file_rows(path, section, rows);
+  for (const std::string& path : files) read_file_rows(path, section, maker, rows);
   return rows;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
-// Tasks from JSON lines: one row a line, blank lines between them allowed.
+// Tasks from JSON lines, plain or packed with gzip or zstd: one row a line, blank lines between
+// them allowed.
 
 #include <string>
 #include <vector>
 
+#include "tasks/data/conversation.hpp"
 #include "tasks/data/data_set.hpp"
 
 namespace thespis::tasks {
@@ -13,9 +15,12 @@ struct JsonlRows {
   SkippedRows skipped;
 };
 
-/// Reads every row of `files` as a Countdown row; its prompt is the field data.prompt_key where the
-/// row has one, else the question made from its numbers. Throws InputError: a file that cannot be
-/// read; with on_bad_row = "error" the first bad row, as "FILE:LINE: ...".
-JsonlRows read_jsonl(const std::vector<std::string>& files, const config::DataSection& section);
+/// Reads every row of `files` as data.kind says. A Countdown row's prompt is the field
+/// data.prompt_key where it has one, else the question made from its numbers. A math row has a
+/// question and an answer; its task's row is {"prompt": ..., "answer": the gold answer}. Throws
+/// InputError: a file that cannot be read; with on_bad_row = "error" the first bad row, as
+/// "FILE:LINE: ...".
+JsonlRows read_jsonl(const std::vector<std::string>& files, const config::DataSection& section,
+                     const PromptMaker& maker);
 
 }  // namespace thespis::tasks

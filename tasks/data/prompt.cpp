@@ -20,6 +20,8 @@ std::string prompt_of(std::string_view question, config::PromptTemplate prompt_t
       return fmt::format("{}{}{}", kTemplateBegin, question, kTemplateEnd);
     case config::PromptTemplate::kPlain:
       return std::string(question);
+    case config::PromptTemplate::kChat:
+      break;  // Made by the model's template: prompt_for.
   }
   THESPIS_ASSERT(false);
 }
