@@ -1,6 +1,6 @@
 #pragma once
-// Lines of a file that may be packed with gzip or zstd, which its first bytes say. It is unpacked as
-// it is read: what is held is one line and a buffer, whatever the file unpacks to.
+// Lines of a file that may be packed with gzip or zstd, which its first bytes say. It is unpacked
+// as it is read: what is held is one line and a buffer, whatever the file unpacks to.
 
 #include <cstdint>
 #include <filesystem>

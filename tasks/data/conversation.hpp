@@ -23,9 +23,9 @@ struct PromptMaker {
 /// comes first. nullptr: nothing.
 const nlohmann::ordered_json* find_field(const nlohmann::ordered_json& row, std::string_view path);
 
-/// The prompt for `question`, a text or a list of messages ({"role", "content"}, ...): of those, the
-/// last one of the user is the question; what follows it is left out; what comes before it needs
-/// data.template = "chat". Throws InputError.
+/// The prompt for `question`, a text or a list of messages ({"role", "content"}, ...): of those,
+/// the last one of the user is the question; what follows it is left out; what comes before it
+/// needs data.template = "chat". Throws InputError.
 std::string prompt_for(const nlohmann::ordered_json& question, config::PromptTemplate wanted,
                        const PromptMaker& maker);
 

@@ -13,8 +13,8 @@ namespace thespis::tasks {
 /// None: there is none, or nothing follows.
 std::optional<std::string> gsm8k_gold(std::string_view solution);
 
-/// What the last \boxed{} (or \fbox{}) of a MATH solution holds, braces balanced; "\boxed 5" counts,
-/// too. None: there is none, or its braces do not close.
+/// What the last \boxed{} (or \fbox{}) of a MATH solution holds, braces balanced; "\boxed 5" counts
+/// as well. None: there is none, or its braces do not close.
 std::optional<std::string> boxed_gold(std::string_view solution);
 
 /// The answer in `text`, by `format`; kAuto looks for "####", then for \boxed, and else takes the

@@ -27,7 +27,8 @@ constexpr std::string_view kQuestionEnd =
 /// "Using the numbers [3, 7, 12], create an equation that equals 57. You can use ... used once".
 std::string countdown_question(const std::vector<int64_t>& numbers, int64_t target);
 
-/// The prompt that a policy is given where the template is one of ours (not kChat); the completion follows without a blank.
+/// The prompt that a policy is given, where the template is one of ours (not kChat); the completion
+/// follows without a blank.
 std::string prompt_of(std::string_view question, config::PromptTemplate prompt_template);
 
 }  // namespace thespis::tasks

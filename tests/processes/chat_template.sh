@@ -6,9 +6,18 @@
 source "$(dirname "$0")/lib.bash"
 
 cp -r recipes/zero-tiny/model "$work/model"
-template='A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about the reasoning process in the mind and then provides the user with the answer. The reasoning process and answer are enclosed within <think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think> <answer> answer here </answer>.'
-printf '{%% for m in messages %%}{%% if m.role == "user" %%}%s User: {{ m.content }}{%% endif %%}{%% endfor %%}{%% if add_generation_prompt %%}. Assistant:{%% endif %%}\n' \
-  "$template" >"$work/model/chat_template.jinja"
+# The paper's words, and those of its chats.
+printf '%s' 'A conversation between User and Assistant. The user asks a question, and the ' \
+  'Assistant solves it. The assistant first thinks about the reasoning process in the mind and ' \
+  'then provides the user with the answer. The reasoning process and answer are enclosed within ' \
+  '<think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process ' \
+  'here </think> <answer> answer here </answer>. ' >"$work/words"
+{
+  printf '{%% for m in messages if m.role == "user" %%}'
+  cat "$work/words"
+  printf 'User: {{ m.content }}{%% endfor %%}{%% if add_generation_prompt %%}. Assistant:'
+  printf '{%% endif %%}\n'
+} >"$work/model/chat_template.jinja"
 small plain --set model.path="$work/model" --set train.steps=3 --set train.max_age=0 >/dev/null
 small chat --set model.path="$work/model" --set train.steps=3 --set train.max_age=0 \
   --set data.template=chat >/dev/null
@@ -18,8 +27,11 @@ small chat --set model.path="$work/model" --set train.steps=3 --set train.max_ag
 cmp "$work/model/chat_template.jinja" "$work/chat/model/chat_template.jinja" ||
   fail "the trained model has another chat template"
 
+words=', create an equation that equals %d. You can use basic arithmetic operations '
+words+='(+, -, *, /) and each number can only be used once'
 for i in 1 2 3 4 5 6 7 8; do
-  printf '{"q": {"text": "Using the numbers [%d, 2, 3], create an equation that equals %d. You can use basic arithmetic operations (+, -, *, /) and each number can only be used once"}, "answer": "so\\n#### %d"}\n' \
+  # shellcheck disable=SC2059  # The words are the format.
+  printf '{"q": {"text": "Using the numbers [%d, 2, 3]'"$words"'"}, "answer": "so\\n#### %d"}\n' \
     "$i" $((i + 5)) $((i + 5))
 done | gzip >"$work/rows.jsonl.gz"
 rows=(--set data.source=jsonl --set data.kind=math --set data.prompt_key=q.text

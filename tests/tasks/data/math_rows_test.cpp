@@ -1,7 +1,7 @@
 // Goal: the data sets that everybody uses become math tasks: questions by key or as conversations,
-// gold answers as recorded; a bad row is named. Method: small files for each case, the whole message
-// compared; then the published sets in ../shared/data, each gold against an independent record of
-// it, skipped visibly where they are not.
+// gold answers as recorded; a bad row is named. Method: small files for each case, the whole
+// message compared; then the published sets in ../shared/data, each gold against an independent
+// record of it, skipped visibly where they are not.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
