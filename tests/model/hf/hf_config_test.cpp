@@ -195,7 +195,8 @@ TEST_CASE("config: random mutations give InputErrors and nothing else", "[fuzz]"
   CAPTURE(test::seed());
   std::vector<std::string> corpus = {small_document().dump()};
   std::ifstream goldens(THESPIS_SOURCE_DIR "/tests/golden/hf_goldens.json");
-  for (const json& g : json::parse(goldens)["configs"]) corpus.push_back(g["text"]);
+  const json written = json::parse(goldens);
+  for (const json& g : written["configs"]) corpus.push_back(g["text"]);
   std::ifstream records(THESPIS_SOURCE_DIR "/../shared/data/model_configs/model_configs.jsonl");
   for (std::string line; std::getline(records, line);)
     corpus.push_back(json::parse(line)["config"].dump());
