@@ -53,7 +53,7 @@ bool was_reached(const Descriptor& listener) {
 }  // namespace
 
 Canary::Canary() {
-  lock_ = Descriptor(::open(kLock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  lock_ = Descriptor(::open(kLock, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!lock_ || ::flock(lock_.get(), LOCK_EX) != 0) refuse(kLock);
   const double now = env::RealClock().wall_seconds();
   secret_ = "thespis-canary-secret-" + std::to_string(now) + "-" + std::to_string(::getpid());

@@ -110,7 +110,8 @@ void offer_to_oom_killer(int proc) {
   ::close(file);
 }
 
-/// Below its keeper, which must get its turn however many processes the job has.
+/// Below its keeper, which must get its turn however many processes the job has. Only within their
+/// own cgroup: elsewhere a busy machine would hardly let the job run at all.
 void yield_to_keeper() {
   constexpr int kNice = 10;
   if (::setpriority(PRIO_PROCESS, 0, kNice) != 0) {
@@ -154,7 +155,7 @@ void job_main(const Box& box) {
   const Start start = box.request->start;
   const int rules = setup.fd(KeeperFd::kLandlock);
   ::setsid();
-  yield_to_keeper();
+  if (layers.has(Layer::kCpu)) yield_to_keeper();
   offer_to_oom_killer(setup.fd(KeeperFd::kProc));
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   // Rules first: their descriptor is closed with the others.

@@ -1,5 +1,6 @@
 #include "runtime/sandbox/launcher/meter.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -82,8 +83,26 @@ std::optional<double> Meter::cpu_s() const {
   return static_cast<double>(*now - cpu_at_start_) * (setup_.cgroup_v2 ? 1e-6 : 1e-9);
 }
 
-double Meter::starved_s() const {
-  if (!starved_at_start_) return 0;
+double Meter::starved_alone_s(long init) const {
+  const int proc = setup_.fd(KeeperFd::kProc);
+  const auto read_file = [proc](const char* path, char* text, size_t size) {
+    const int file = ::openat(proc, path, O_RDONLY | O_CLOEXEC);
+    const ssize_t got = file < 0 ? 0 : ::read(file, text, size - 1);
+    if (file >= 0) ::close(file);
+    text[got > 0 ? got : 0] = '\0';
+  };
+  char path[64], text[256];
+  std::snprintf(path, sizeof path, "%ld/task/%ld/children", init, init);
+  read_file(path, text, sizeof text);
+  std::snprintf(path, sizeof path, "%ld/schedstat", std::strtol(text, nullptr, 10));
+  read_file(path, text, sizeof text);
+  // Nanoseconds on a processor, then those spent waiting for one.
+  const char* const waited = std::strchr(text, ' ');
+  return waited == nullptr ? 0 : static_cast<double>(std::strtoull(waited, nullptr, 10)) * 1e-9;
+}
+
+double Meter::starved_s(long init) const {
+  if (!starved_at_start_) return starved_alone_s(init);
   const auto now = read_number(KeeperFd::kPressure, "total=");
   return now ? static_cast<double>(*now - *starved_at_start_) * 1e-6 : 0;
 }

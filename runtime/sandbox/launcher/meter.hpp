@@ -20,8 +20,9 @@ class Meter {
   std::optional<double> cpu_s() const;
   /// Starvation counts from the first of these calls after begin() on.
   void begin_starving();
-  /// Seconds since then in which the job wanted to run and none of it could.
-  double starved_s() const;
+  /// Seconds since then in which the job wanted to run and none of it could. Where no cgroup tells,
+  /// those of the process that `init` started.
+  double starved_s(long init) const;
   uint64_t memory_peak_bytes() const;  ///< 0: not known.
   /// True if the kernel killed something since begin() because memory was over its limit. `well`:
   /// the job ended as if nothing had happened.
@@ -30,6 +31,7 @@ class Meter {
   uint32_t kill_survivors() const;
 
  private:
+  double starved_alone_s(long init) const;
   std::optional<uint64_t> read_number(KeeperFd which, const char* key) const;
 
   const KeeperSetup& setup_;

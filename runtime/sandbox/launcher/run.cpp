@@ -223,7 +223,7 @@ int Runner::next_timeout_ms(Running& run) {
   if (elapsed_s > kFirstLookS) meter_.begin_starving();
   if (wait_s <= 0) {
     // A machine that had no time for the job says nothing about the job.
-    const double starved_s = std::min(meter_.starved_s(), limits.wall_s * kStarvedFactorMax);
+    const double starved_s = std::min(meter_.starved_s(run.pid), limits.wall_s * kStarvedFactorMax);
     wait_s += starved_s;
     if (wait_s <= 0.001) {
       run.over_wall = true;
