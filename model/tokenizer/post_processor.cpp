@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "model/tokenizer/bpe.hpp"
 #include "model/tokenizer/parts.hpp"
 
 namespace thespis::model {
@@ -14,7 +15,8 @@ using nlohmann::json;
 constexpr size_t kTemplateItemsMax = 64;
 
 /// The ids of the special token `name` of a template.
-std::vector<int32_t> special_ids(const JsonFields& fields, const std::string& name, size_t ids) {
+std::vector<int32_t> special_ids(const JsonFields& fields, const std::string& name,
+                                 const std::function<bool(int32_t)>& is_token) {
   const auto tokens = fields.object("special_tokens");
   const auto entry = tokens ? tokens->object(name.c_str()) : std::nullopt;
   const json* list = entry ? entry->find("ids") : nullptr;
@@ -22,7 +24,8 @@ std::vector<int32_t> special_ids(const JsonFields& fields, const std::string& na
     fields.refuse("special_tokens", fmt::format("must have a list of ids for {}", brief(name)));
   std::vector<int32_t> out;
   for (const json& id : *list) {
-    if (!id.is_number_unsigned() || id.get<uint64_t>() >= ids)
+    if (!id.is_number_unsigned() || id.get<uint64_t>() >= kTokenIdsMax ||
+        !is_token(id.get<int32_t>()))
       fields.refuse("special_tokens",
                     fmt::format("gives {} the id {}, which is no token's", brief(name), brief(id)));
     out.push_back(id.get<int32_t>());
@@ -48,7 +51,8 @@ std::string read_item(const JsonFields& fields, const json& item) {
 
 }  // namespace
 
-PostProcessor PostProcessor::read(const JsonFields& document, size_t ids) {
+PostProcessor PostProcessor::read(const JsonFields& document,
+                                  const std::function<bool(int32_t)>& is_token) {
   PostProcessor post;
   for (const Step& step : read_steps(document, "post_processor", "processors")) {
     if (step.type == "ByteLevel") continue;
@@ -68,7 +72,7 @@ PostProcessor PostProcessor::read(const JsonFields& document, size_t ids) {
         continue;
       }
       auto& side = texts == 0 ? before : after;
-      for (const int32_t id : special_ids(step.fields, name, ids)) side.push_back(id);
+      for (const int32_t id : special_ids(step.fields, name, is_token)) side.push_back(id);
     }
     if (texts != 1) step.fields.refuse("single", "must have the sequence A once");
     // A later template stands round what the earlier ones made.

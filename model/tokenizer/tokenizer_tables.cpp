@@ -54,7 +54,7 @@ void Tokenizer::Tables::read(std::string_view document_json, const std::string& 
   ids = std::max(bpe.vocabulary().size(), added_texts.size());
   if (ids == 0) throw InputError(place + ": has no tokens");
   special.resize(ids);
-  post_processor = PostProcessor::read(document, ids);
+  post_processor = PostProcessor::read(document, [this](int32_t id) { return has(id); });
 }
 
 void Tokenizer::Tables::read_added(const JsonFields& document) {
