@@ -2,9 +2,10 @@
 // Worker threads shared by several client threads (sampler, learner): each client submits a region
 // of independent indices and takes part in its own region.
 //   TP-1  body(i) runs exactly once for each i; what it computes may depend on i, never on the
-//   thread. TP-2  Idle workers sleep; they spin for about two microseconds at most before they do.
+//         thread.
+//   TP-2  Idle workers sleep; they spin for about two microseconds at most before they do.
 //   TP-3  A client never waits for a worker that has not begun one of its indices: it does them
-//   itself.
+//         itself.
 
 #include <atomic>
 #include <condition_variable>

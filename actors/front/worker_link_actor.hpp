@@ -1,8 +1,7 @@
 #pragma once
 // A worker as the run it joined sees it: says hello at the front desk, passes what comes on to the
 // worker, whose answers go straight back, and says goodbye before the node ends. Ends with its
-// worker, and with
-// the front desk that it joined.
+// worker, and with the front desk that it joined.
 
 #include <functional>
 #include <string>

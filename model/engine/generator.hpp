@@ -1,11 +1,9 @@
 #pragma once
 // Continuous batching: sequences join and leave between decode steps, each in a slot of its own.
 //   GN-1  A sequence's tokens and log-probs depend on its request and on the policies installed
-//   while it
-//         ran, never on its neighbours, its slot, the threads or shared pages.
+//         while it ran, never on its neighbours, its slot, the threads or shared pages.
 //   GN-2  A log-prob is, bit for bit, what score() and Trainer::step() compute for the same tokens
-//   under
-//         the same policy (temperature 0, greedy, records the untempered log-prob).
+//         under the same policy (temperature 0, greedy, records the untempered log-prob).
 //   GN-3  A slot is free as soon as step() has returned its sequence; its pages too.
 // Not thread-safe: one owner calls it; the pool may be shared.
 

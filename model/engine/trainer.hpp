@@ -2,9 +2,8 @@
 // One optimizer step over a ragged set of sequences: forward, the caller's dL/dlogp, backward,
 // AdamW.
 //   TR-1  The weights after a step depend on the items, the gradients given and the limits, never
-//   on the
-//         number of threads: micro-batch i adds to gradient lane i % lanes, lanes are summed in
-//         order.
+//         on the number of threads: micro-batch i adds to gradient lane i % lanes, lanes are summed
+//         in order.
 //   TR-2  A step that throws leaves policy, moments and step count as they were.
 
 #include <cstdint>

@@ -175,8 +175,7 @@ bool Connection::turn(env::Nanoseconds now) {
 
 // A look-out pays where messages follow each other closely and this thread has a core to itself: a
 // lone message is no reason to stay awake, and where the peer shares the core a look-out only keeps
-// it from answering. A look-out that was
-// in vain is therefore not tried again for a while.
+// it from answering. A look-out that was in vain is therefore not tried again for a while.
 void Connection::note_activity(env::Nanoseconds now) {
   if (std::exchange(slept_, false) && std::exchange(looks_out_, false))
     sleeps_left_ = kSleepsAfterVain;

@@ -3,9 +3,10 @@
 // workers.
 //   WC-1  A published version never changes: it lies in a sealed memory file of its own.
 //   WC-2  A reader gets bytes only after size, run, version and checksum were verified (the promise
-//   WEIGHTS). WC-3  Nothing is left behind by kill -9: memory files have no name outside
-//   /proc/PID/fd. WC-4  The publisher holds the last `versions_kept` versions; a manifest of an
-//   older one is superseded.
+//         WEIGHTS).
+//   WC-3  Nothing is left behind by kill -9: memory files have no name outside /proc/PID/fd.
+//   WC-4  The publisher holds the last `versions_kept` versions; a manifest of an older one is
+//         superseded.
 
 #include <chrono>
 #include <cstdint>
