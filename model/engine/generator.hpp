@@ -28,7 +28,7 @@ struct SequenceRequest {
       stop_tokens;           ///< Ends the sequence; the stop token is part of the completion.
   uint32_t max_tokens = 0;   ///< Of the completion; at least 1.
   float temperature = 1.0f;  ///< 0 = greedy.
-  gpu::SampleCut cut;        ///< Log-probs are those of the whole distribution all the same.
+  gpu::SampleCut cut = {};   ///< Log-probs are those of the whole distribution all the same.
   uint64_t random_seed = 0;
   uint64_t random_stream = 0;
   uint32_t random_sample = 0;
