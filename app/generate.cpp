@@ -6,8 +6,7 @@
 
 #include "actors/training/workers.hpp"
 #include "app/verbs.hpp"
-#include "model/chat/chat_template.hpp"
-#include "model/chat/json_value.hpp"
+#include "model/chat/model_template.hpp"
 #include "model/engine/generator.hpp"
 #include "model/hf/hf_directory.hpp"
 #include "model/tokenizer/stream_decoder.hpp"
@@ -30,22 +29,9 @@ model::SequenceRequest request_for(const GenerateArguments& arguments,
 
 /// The prompt as a user's message in the model's chat template. Its date is the template's own: the
 /// same command gives the same text on every day.
-std::string chat_text(const std::string& dir, const std::string& prompt,
-                      const model::Tokenizer& tokenizer, const model::ModelConfig& config) {
-  namespace chat = model::chat;
-  const std::string source = model::chat_template_of(model::load_companions(dir));
-  if (source.empty()) throw InputError(dir + ": has no chat template; leave out --chat");
-  nlohmann::json variables = {{"messages", {{{"role", "user"}, {"content", prompt}}}},
-                              {"add_generation_prompt", true}};
-  const auto name = [&](const char* key, int32_t id) {
-    if (const auto text = tokenizer.token_text(id)) variables[key] = *text;
-  };
-  name("bos_token", config.bos_token);
-  if (const auto eos = tokenizer.eos_token()) name("eos_token", *eos);
-  const chat::Value parsed = chat::parse_json(variables.dump(), "--prompt");
-  chat::ChatTemplate::Variables list;
-  for (const auto& [key, value] : parsed.dict()->entries) list.emplace_back(key.str(), value);
-  return chat::ChatTemplate::parse(source, dir + ": chat template").render(list, std::nullopt);
+std::string chat_text(const std::string& dir, const std::string& prompt) {
+  const nlohmann::json messages = {{{"role", "user"}, {"content", prompt}}};
+  return model::chat::ModelTemplate::load(dir).prompt(messages.dump(), std::nullopt);
 }
 
 /// Prints the sequence's text as it grows, without what ends it.
@@ -85,8 +71,7 @@ int run_generate(const GenerateArguments& arguments) {
                      " tokens, the model only " + std::to_string(config.vocab_size));
   auto request = request_for(arguments, model::load_generation_config(dir, config.vocab_size));
   // A chat template writes its special tokens itself.
-  const std::string text =
-      arguments.chat ? chat_text(dir, arguments.prompt, tokenizer, config) : arguments.prompt;
+  const std::string text = arguments.chat ? chat_text(dir, arguments.prompt) : arguments.prompt;
   request.prompt = tokenizer.encode(text, {.parse_special = true, .add_special = !arguments.chat});
   if (request.prompt.empty() && config.bos_token >= 0) request.prompt.push_back(config.bos_token);
   if (request.prompt.size() >= config.context_max)

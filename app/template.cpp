@@ -1,6 +1,6 @@
 // thespis template --file TEMPLATE.jinja: {"messages": [...], ...} a line -> {"text"} or {"error"}.
 
-#include <chrono>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "app/json_lines.hpp"
@@ -10,6 +10,7 @@
 #include "model/chat/runtime.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
+#include "runtime/env/clock.hpp"
 
 namespace thespis::app {
 namespace {
@@ -18,7 +19,7 @@ constexpr const char* kTimeField = "strftime_now";
 
 /// The time of day here and now.
 std::tm local_time() {
-  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const auto now = static_cast<std::time_t>(env::RealClock().wall_seconds());
   std::tm local{};
   if (::localtime_r(&now, &local) == nullptr) throw Error("the local time cannot be told");
   return local;

@@ -147,15 +147,17 @@ Value Evaluator::filter_text(const ExpressionPtr& filters, Value text) {
   return filtered;
 }
 
+Evaluator::Flow Evaluator::capture(const Block& body, Value& text) {
+  const Inner inner(*this);
+  Capture captured(*this);
+  const Flow flow = execute(body);
+  if (flow == Flow::kOn) text = captured.take();
+  return flow;
+}
+
 Evaluator::Flow Evaluator::execute(const SetBlock& node) {
   Value text;
-  {
-    const Inner inner(*this);
-    Capture capture(*this);
-    const Flow flow = execute(node.body);
-    if (flow != Flow::kOn) return flow;
-    text = capture.take();
-  }
+  if (const Flow flow = capture(node.body, text); flow != Flow::kOn) return flow;
   assign(node.target, filter_text(node.filters, std::move(text)));
   return Flow::kOn;
 }
@@ -181,13 +183,7 @@ Evaluator::Flow Evaluator::execute(const CallBlock& node) {
 
 Evaluator::Flow Evaluator::execute(const FilterBlock& node) {
   Value text;
-  {
-    const Inner inner(*this);
-    Capture capture(*this);
-    const Flow flow = execute(node.body);
-    if (flow != Flow::kOn) return flow;
-    text = capture.take();
-  }
+  if (const Flow flow = capture(node.body, text); flow != Flow::kOn) return flow;
   out_->add(str(runtime_, filter_text(node.filters, std::move(text))));
   return Flow::kOn;
 }

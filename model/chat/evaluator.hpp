@@ -45,6 +45,8 @@ class Evaluator {
   Flow execute(const FilterBlock& node);
   Flow execute(const With& node);
   Flow execute(Jump node);
+  /// Runs `body` in a scope of its own; `text` is what it wrote, where it came to its end.
+  Flow capture(const Block& body, Value& text);
   void assign(const Target& target, Value value);
   Items filtered_items(const For& node);
 
