@@ -13,7 +13,6 @@
 
 namespace thespis {
 
-/// Unpacked bytes in the order of the file.
 class Unpacker;
 
 class LineReader {
