@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <numbers>
 
 #include "actors/training/workers.hpp"
@@ -17,6 +18,7 @@
 #include "runtime/env/clock.hpp"
 #include "tasks/countdown/pretrain_corpus.hpp"
 #include "tasks/countdown/tiny_tokenizer.hpp"
+#include "tasks/programs/program_corpus.hpp"
 
 namespace thespis::app {
 namespace {
@@ -47,6 +49,22 @@ double learning_rate(const config::PretrainSection& p, uint64_t step, double don
   return p.learning_rate * (p.final_lr_ratio + (1 - p.final_lr_ratio) * cosine);
 }
 
+/// What a recipe's kind of task is taught by.
+struct Corpus {
+  std::string tokenizer_json;
+  std::function<tasks::Document(uint64_t index)> document;
+};
+
+Corpus corpus_of(const config::Recipe& recipe) {
+  const auto& options = recipe.pretrain.corpus;
+  if (recipe.data.source == config::DataSource::kPrograms) {
+    const tasks::ProgramCorpus corpus(recipe.data.programs, options, recipe.seed);
+    return {tasks::program_tokenizer_json(), [corpus](uint64_t index) { return corpus.at(index); }};
+  }
+  const tasks::PretrainCorpus corpus(recipe.data.countdown, options, recipe.seed);
+  return {tasks::tiny_tokenizer_json(), [corpus](uint64_t index) { return corpus.at(index); }};
+}
+
 }  // namespace
 
 int run_pretrain(const PretrainArguments& arguments) {
@@ -54,14 +72,8 @@ int run_pretrain(const PretrainArguments& arguments) {
   const config::Recipe& recipe = loaded.recipe;
   const config::PretrainSection& p = recipe.pretrain;
   const std::string out = arguments.out.empty() ? recipe.model.path : arguments.out;
-  const std::string tokenizer_json = tasks::tiny_tokenizer_json();
-  const auto tokenizer = model::Tokenizer::parse(tokenizer_json, "the tiny tokenizer");
-  const auto& c = p.corpus;
-  const tasks::PretrainCorpus corpus(
-      recipe.data.countdown,
-      {c.stop_probability, c.patient_share, c.patient_stop_probability, c.format_error_rate,
-       c.thought_tokens_max},
-      recipe.seed);
+  const Corpus corpus = corpus_of(recipe);
+  const auto tokenizer = model::Tokenizer::parse(corpus.tokenizer_json, "the tiny tokenizer");
 
   gpu::ThreadPool threads(thread_count(recipe.engine.threads));
   auto weights = std::make_shared<const model::Weights>(
@@ -81,7 +93,7 @@ int run_pretrain(const PretrainArguments& arguments) {
     std::vector<model::TrainItem> items;
     uint64_t batch = 0, targets = 0;
     while (batch < batch_tokens) {
-      const tasks::Document text = corpus.at(document++);
+      const tasks::Document text = corpus.document(document++);
       items.push_back({tokenizer.encode(text.prompt), tokenizer.encode(text.completion), 1});
       batch += items.back().prompt.size() + items.back().completion.size();
       targets += items.back().completion.size();
@@ -115,7 +127,8 @@ int run_pretrain(const PretrainArguments& arguments) {
       std::fflush(stdout);
     }
   }
-  model::save_model(out, trainer.policy()->weights(), {{model::kTokenizerFile, tokenizer_json}});
+  model::save_model(out, trainer.policy()->weights(),
+                    {{model::kTokenizerFile, corpus.tokenizer_json}});
   std::printf("weights %s\n", model::weights_sha256(trainer.policy()->weights()).c_str());
   return 0;
 }

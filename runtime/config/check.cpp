@@ -37,13 +37,15 @@ void check_together(const Loaded& loaded) {
           countdown.number_max);
   at_most(loaded, "data.countdown.target_min", countdown.target_min, "data.countdown.target_max",
           countdown.target_max);
+  at_most(loaded, "data.programs.operations_min", r.data.programs.operations_min,
+          "data.programs.operations_max", r.data.programs.operations_max);
   at_most(loaded, "train.overlong_buffer", r.train.overlong_buffer, "rollout.max_response_length",
           r.rollout.max_response_length);
   at_most(loaded, "cluster.heartbeat_interval_s", r.cluster.heartbeat_interval_s,
           "cluster.heartbeat_deadline_s", r.cluster.heartbeat_deadline_s);
   if (r.train.steps > 0)
     at_most(loaded, "train.warmup_steps", r.train.warmup_steps, "train.steps", r.train.steps);
-  if (r.data.source == DataSource::kCountdown)
+  if (r.data.source != DataSource::kJsonl)
     at_most(loaded, "eval.prompts", r.eval.prompts, "data.held_out", r.data.held_out);
   if (r.data.source == DataSource::kJsonl && r.data.train_files.empty())
     throw InputError(assignment(loaded, "data.source", "\"jsonl\"", "") +

@@ -42,6 +42,9 @@ std::string expectation_of(const Field& where, const Rule& rule) {
   if (std::holds_alternative<std::vector<std::string>*>(where))
     return "a list of texts, as [\"a\", \"b\"]";
   const auto& range = std::get<Range>(rule);
+  if (std::holds_alternative<AutoCount*>(where))
+    return fmt::format("\"auto\", or a whole number from {} to {}", number(range.low),
+                       number(range.high));
   return fmt::format("{} {} {} {} {}",
                      std::holds_alternative<double*>(where) ? "a number" : "a whole number",
                      range.open ? "above" : "from", number(range.low),

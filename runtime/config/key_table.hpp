@@ -23,7 +23,7 @@ struct Choice {
 
 /// Where a key's value lies in its struct.
 using Field = std::variant<bool*, uint32_t*, uint64_t*, double*, std::string*,
-                           std::vector<std::string>*, Choice>;
+                           std::vector<std::string>*, Choice, AutoCount*>;
 
 /// Bounds of a number, both included, except that an `open` low bound is not.
 struct Range {

@@ -6,7 +6,8 @@
 namespace thespis::config {
 namespace {
 
-constexpr std::string_view kDataSources[] = {"countdown", "jsonl"};
+constexpr std::string_view kDataSources[] = {"countdown", "jsonl", "programs"};
+constexpr std::string_view kCredits[] = {"all-or-nothing", "share"};
 constexpr std::string_view kOnBadRow[] = {"error", "skip"};
 constexpr std::string_view kTemplates[] = {"r1-zero", "plain", "chat"};
 constexpr std::string_view kRowKinds[] = {"countdown", "math"};
@@ -45,6 +46,9 @@ Field at(AdvEstimator& v) {
 }
 Field at(LossAggMode& v) {
   return choice(v, kLossAggModes);
+}
+Field at(Credit& v) {
+  return choice(v, kCredits);
 }
 Field at(KlType& v) {
   return choice(v, kKlTypes);
@@ -116,7 +120,7 @@ const Key kKeys[] = {
 
     {THESPIS_KEY(model.path), not_empty, "Model to start from: a Hugging Face directory", kTrain},
 
-    {THESPIS_KEY(data.source), kAny, "Generated Countdown tasks, or rows of JSON lines"},
+    {THESPIS_KEY(data.source), kAny, "Generated Countdown or program tasks, or rows of JSON lines"},
     {THESPIS_KEY(data.train_files), kAny, "For jsonl: the files to train on"},
     {THESPIS_KEY(data.test_files), kAny, "For jsonl: the files to evaluate on"},
     {THESPIS_KEY(data.kind), kAny, "For jsonl: what rows are, and so who judges the answers"},
@@ -139,6 +143,12 @@ const Key kKeys[] = {
     {THESPIS_KEY(data.countdown.target_max), from(0, 100000), "Largest target"},
     {THESPIS_KEY(data.countdown.operators), operators, "Operators of the expression to find"},
 
+    {THESPIS_KEY(data.programs.operations_min), from(1, 8), "Fewest operators of a stack program"},
+    {THESPIS_KEY(data.programs.operations_max), from(1, 8), "Most operators"},
+    {THESPIS_KEY(data.programs.tests), from(1, 1024), "Hidden calls of the function asked for"},
+    {THESPIS_KEY(data.programs.test_wait_s), from(0, 3600),
+     "Seconds that each run sleeps, for experiments"},
+
     {THESPIS_KEY(rollout.group_size), from(2, 1024), "Completions of one prompt (GRPO's G)"},
     {THESPIS_KEY(rollout.temperature), above(0, 10), "Of sampling in training"},
     {THESPIS_KEY(rollout.max_response_length), from(1, 1 << 20),
@@ -160,6 +170,23 @@ const Key kKeys[] = {
     {THESPIS_KEY(rewards.retries), from(0, 100), "Then the group is dropped and counted"},
     {THESPIS_KEY(rewards.delay_mean_s), from(0, 3600), "Mean of an added sleep, for experiments"},
     {THESPIS_KEY(rewards.delay_sigma), from(0, 10), "Sigma of that sleep's lognormal"},
+
+    {THESPIS_KEY(rewards.code.workers), from(1, 65536), "Workers that run programs"},
+    {THESPIS_KEY(rewards.code.capacity), from(1, 65536), "Answers that one works on at a time"},
+    {THESPIS_KEY(rewards.code.jobs), from(2, 4096), "Programs that one runs at a time"},
+    {THESPIS_KEY(rewards.code.credit), kAny, "For all tests passed, or for the share of them"},
+    {THESPIS_KEY(rewards.code.stop_at_failure), kAny, "Tests after the first failure do not run"},
+    {THESPIS_KEY(rewards.code.parallel_tests), from(1, 1024), "Tests of one answer at a time"},
+    {THESPIS_KEY(rewards.code.calls_per_process), from(1, 1024),
+     "Function tests that share a process"},
+    {THESPIS_KEY(rewards.code.cpu_s), above(0, 3600), "Processor time of one run"},
+    {THESPIS_KEY(rewards.code.wall_s), above(0, kDay), "Time by the clock: a backstop, far above"},
+    {THESPIS_KEY(rewards.code.memory_mb), from(16, 1 << 20), "Memory of one run"},
+    {THESPIS_KEY(rewards.code.canary_interval_s), from(0, kDay),
+     "Between judgements of known programs; 0 is never"},
+
+    {THESPIS_KEY(sandbox.allow_weaker), kAny,
+     "Run programs even where layers of the wall are missing"},
 
     {THESPIS_KEY(reference.workers), from(1, 1024), "Reference actors"},
     {THESPIS_KEY(reference.deadline_s), above(0, kDay), "A scoring that takes longer is re-issued"},
@@ -237,6 +264,7 @@ const Key kKeys[] = {
     {THESPIS_KEY(pretrain.corpus.patient_share), from(0, 1), "Documents that are more patient"},
     {THESPIS_KEY(pretrain.corpus.patient_stop_probability), from(0, 1),
      "Of giving up after a miss in those"},
+    {THESPIS_KEY(pretrain.corpus.error_rate), from(0, 1), "Documents with a wrong step (programs)"},
     {THESPIS_KEY(pretrain.corpus.format_error_rate), from(0, 1), "Documents that break the format"},
     {THESPIS_KEY(pretrain.corpus.thought_tokens_max), from(8, 1 << 20), "Tokens of one thought"},
 };

@@ -32,8 +32,9 @@ void read_recipe(Loaded& loaded, const toml::table& table, const std::string& so
 toml::table parse_value(const Key& key, std::string_view value, const std::string& place) {
   Recipe scratch;
   const Field field = key.field(scratch);
-  const bool is_text =
-      std::holds_alternative<std::string*>(field) || std::holds_alternative<Choice>(field);
+  const bool is_text = std::holds_alternative<std::string*>(field) ||
+                       std::holds_alternative<Choice>(field) ||
+                       (std::holds_alternative<AutoCount*>(field) && value == "auto");
   const bool quoted = value.size() >= 2 && value.front() == value.back() &&
                       (value.front() == '"' || value.front() == '\'');
   const std::string text = is_text && !quoted ? quote(value) : std::string(value);

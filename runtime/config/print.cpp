@@ -31,6 +31,9 @@ struct Printer {
     for (const std::string& text : *value) out += "  " + quote(text) + ",\n";
     return out + ']';
   }
+  std::string operator()(const AutoCount* value) const {
+    return value->count == 0 ? quote("auto") : std::to_string(value->count);
+  }
   std::string operator()(Choice choice) const { return quote(choice.names[*choice.index]); }
 };
 

@@ -9,13 +9,14 @@
 
 namespace thespis::config {
 
-enum class DataSource : uint8_t { kCountdown, kJsonl };
+enum class DataSource : uint8_t { kCountdown, kJsonl, kPrograms };
 enum class OnBadRow : uint8_t { kError, kSkip };
 enum class PromptTemplate : uint8_t { kR1Zero, kPlain, kChat };
 enum class RowKind : uint8_t { kCountdown, kMath };
 enum class AnswerFormat : uint8_t { kAuto, kPlain, kGsm8k, kBoxed };
 enum class AdvEstimator : uint8_t { kGrpo, kDrGrpo, kRloo };
 enum class LossAggMode : uint8_t { kTokenMean, kSeqMeanTokenMean, kSeqMeanTokenSumNorm };
+enum class Credit : uint8_t { kAllOrNothing, kShare };
 enum class KlType : uint8_t { kK1, kK2, kK3 };
 
 struct ModelSection {
@@ -33,6 +34,15 @@ struct CountdownSection {
   bool operator==(const CountdownSection&) const = default;
 };
 
+/// Stack programs for which a Python function is to be written.
+struct ProgramsSection {
+  uint32_t operations_min = 2;
+  uint32_t operations_max = 4;
+  uint32_t tests = 6;      ///< Hidden calls of each function.
+  double test_wait_s = 0;  ///< Each run sleeps so long, for experiments with slow tests.
+  bool operator==(const ProgramsSection&) const = default;
+};
+
 struct DataSection {
   DataSource source = DataSource::kCountdown;
   std::vector<std::string> train_files;
@@ -47,6 +57,7 @@ struct DataSection {
   uint32_t held_out = 256;
   uint32_t epochs = 0;  ///< 0: unlimited.
   CountdownSection countdown;
+  ProgramsSection programs;
   bool operator==(const DataSection&) const = default;
 };
 
@@ -62,6 +73,33 @@ struct RolloutSection {
   bool operator==(const RolloutSection&) const = default;
 };
 
+/// A count that may be left to the program.
+struct AutoCount {
+  uint32_t count = 0;  ///< 0: "auto".
+  bool operator==(const AutoCount&) const = default;
+};
+
+/// Answers that are programs: workers that run them.
+struct CodeRewardsSection {
+  AutoCount workers;
+  uint32_t capacity = 32;  ///< Answers that one worker works on at a time.
+  uint32_t jobs = 2;       ///< Programs that one worker runs at a time.
+  Credit credit = Credit::kAllOrNothing;
+  bool stop_at_failure = true;
+  uint32_t parallel_tests = 2;     ///< Of one answer.
+  uint32_t calls_per_process = 1;  ///< Function tests that share one.
+  double cpu_s = 5;                ///< Of one run, where the task does not say.
+  double wall_s = 30;
+  uint32_t memory_mb = 256;
+  double canary_interval_s = 60;  ///< Between judgements of known programs; 0: never.
+  bool operator==(const CodeRewardsSection&) const = default;
+};
+
+struct SandboxSection {
+  bool allow_weaker = false;  ///< Run programs even where layers of the wall are missing.
+  bool operator==(const SandboxSection&) const = default;
+};
+
 struct RewardsSection {
   double accuracy_weight = 1.0;
   double format_weight = 0.1;
@@ -71,6 +109,7 @@ struct RewardsSection {
   uint32_t retries = 3;
   double delay_mean_s = 0;  ///< Mean of a lognormal sleep in the reward actor; 0: none.
   double delay_sigma = 1.0;
+  CodeRewardsSection code;
   bool operator==(const RewardsSection&) const = default;
 };
 
@@ -155,6 +194,7 @@ struct PretrainCorpusSection {
   double patient_share = 0.06;             ///< Documents that give up less readily:
   double patient_stop_probability = 0.02;  ///< with this probability.
   double format_error_rate = 0.12;
+  double error_rate = 0.1;  ///< Documents with a wrong step, where steps can be wrong.
   uint32_t thought_tokens_max = 222;
   bool operator==(const PretrainCorpusSection&) const = default;
 };
@@ -182,6 +222,7 @@ struct Recipe {
   DataSection data;
   RolloutSection rollout;
   RewardsSection rewards;
+  SandboxSection sandbox;
   ReferenceSection reference;
   TrainSection train;
   EvalSection eval;

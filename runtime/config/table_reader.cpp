@@ -114,6 +114,14 @@ struct Setter {
     }
     *out = std::move(texts);
   }
+  void operator()(AutoCount* out) const {
+    const auto* text = node.as_string();
+    if (text != nullptr && text->get() != "auto") out_of_range();
+    if (text != nullptr)
+      out->count = 0;
+    else
+      set_integer(out->count);
+  }
   void operator()(Choice choice) const {
     const auto* text = node.as_string();
     if (text == nullptr) wrong_type();

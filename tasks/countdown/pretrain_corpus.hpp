@@ -9,15 +9,9 @@
 
 #include "runtime/config/recipe.hpp"
 #include "tasks/countdown/countdown.hpp"
+#include "tasks/data/document.hpp"
 
 namespace thespis::tasks {
-
-struct Document {
-  std::string prompt;      ///< With the R1-Zero template.
-  std::string completion;  ///< Ends with kEndOfText.
-};
-
-constexpr std::string_view kEndOfText = "<|endoftext|>";
 
 class PretrainCorpus {
  public:

@@ -2,6 +2,7 @@
 
 #include "tasks/data/data_set.hpp"
 
+#include <functional>
 #include <set>
 
 #include <fmt/format.h>
@@ -12,38 +13,26 @@
 #include "tasks/data/jsonl.hpp"
 #include "tasks/data/permutation.hpp"
 #include "tasks/data/prompt.hpp"
+#include "tasks/programs/stack_program.hpp"
 #include "tasks/verifier.hpp"
 
 namespace thespis::tasks {
 namespace {
 
-Task task_of(const Countdown& instance, std::string id, config::PromptTemplate prompt_template,
-             const PromptMaker& maker) {
-  const std::string question = countdown_question(instance.numbers, instance.target);
-  try {
-    std::string prompt = prompt_for(question, prompt_template, maker);
-    return {std::move(id), std::string(kCountdownKind), std::move(prompt), to_row(instance)};
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("task {}: {}", id, error.what()));
-  }
-}
+/// Task `index` of a split, by its id.
+using Generator = std::function<Task(uint64_t index, std::string id)>;
 
 class GeneratedDataSet : public DataSet {
  public:
-  GeneratedDataSet(const config::DataSection& section, uint64_t seed, PromptMaker maker)
-      : generator_(section.countdown, seed, Split::kTrain),
-        prompt_template_(section.prompt_template),
-        maker_(std::move(maker)) {}
+  explicit GeneratedDataSet(Generator generator) : generator_(std::move(generator)) {}
   Task at(uint64_t index) const override {
-    return task_of(generator_.at(index), fmt::format("train-{}", index), prompt_template_, maker_);
+    return generator_(index, fmt::format("train-{}", index));
   }
   std::optional<uint64_t> size() const override { return std::nullopt; }
   const SkippedRows& skipped() const override { return skipped_; }
 
  private:
-  CountdownGenerator generator_;
-  config::PromptTemplate prompt_template_;
-  PromptMaker maker_;
+  Generator generator_;
   SkippedRows skipped_;
 };
 
@@ -66,23 +55,49 @@ class FixedDataSet : public DataSet {
   std::optional<uint64_t> shuffle_seed_;
 };
 
-/// Different instances, so that a prompt does not count twice in an evaluation.
+Generator generator_of(const config::DataSection& section, uint64_t seed, Split split,
+                       const PromptMaker& maker) {
+  const auto prompt = [prompt_template = section.prompt_template, maker](
+                          const std::string& question, const std::string& id) {
+    try {
+      return prompt_for(question, prompt_template, maker);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("task {}: {}", id, error.what()));
+    }
+  };
+  if (section.source == config::DataSource::kCountdown)
+    return [generator = CountdownGenerator(section.countdown, seed, split), prompt](
+               uint64_t index, std::string id) {
+      const Countdown instance = generator.at(index);
+      std::string words = prompt(countdown_question(instance.numbers, instance.target), id);
+      return Task{std::move(id), std::string(kCountdownKind), std::move(words), to_row(instance)};
+    };
+  return [options = section.programs, seed, split, prompt](uint64_t index, std::string id) {
+    env::KeyedRandom random(seed, env::Purpose::kData, index * 2 + (split == Split::kTest ? 1 : 0));
+    const StackProgram program = draw_program(options, split, random);
+    Task task = program_task(program, std::move(id), options, random);
+    task.prompt = prompt(task.prompt, task.id);
+    return task;
+  };
+}
+
+/// Different prompts, so that none counts twice in an evaluation.
 std::vector<Task> held_out_tasks(const config::DataSection& section, uint64_t seed,
                                  const PromptMaker& maker) {
   constexpr uint64_t kDrawsPerTask = 1000;
-  const CountdownGenerator generator(section.countdown, seed, Split::kTest);
+  const Generator generator = generator_of(section, seed, Split::kTest, maker);
   std::vector<Task> tasks;
   std::set<std::string> seen;
   for (uint64_t i = 0; tasks.size() < section.held_out; ++i) {
     if (i == kDrawsPerTask * section.held_out)
-      throw InputError(fmt::format(
-          "data.held_out is {}, but the ranges of data.countdown gave only {} different test "
-          "instances; choose fewer, or wider ranges",
-          section.held_out, tasks.size()));
-    const Countdown instance = generator.at(i);
-    if (seen.insert(to_row(instance)).second)
-      tasks.push_back(
-          task_of(instance, fmt::format("test-{}", tasks.size()), section.prompt_template, maker));
+      throw InputError(
+          fmt::format("data.held_out is {}, but the ranges of data.{} gave only {} different test "
+                      "instances; choose fewer, or wider ranges",
+                      section.held_out,
+                      section.source == config::DataSource::kCountdown ? "countdown" : "programs",
+                      tasks.size()));
+    Task task = generator(i, fmt::format("test-{}", tasks.size()));
+    if (seen.insert(task.prompt).second) tasks.push_back(std::move(task));
   }
   return tasks;
 }
@@ -92,8 +107,9 @@ std::vector<Task> held_out_tasks(const config::DataSection& section, uint64_t se
 std::unique_ptr<DataSet> make_data_set(const config::DataSection& section, uint64_t seed,
                                        Split split, const PromptMaker& maker) {
   const bool is_test = split == Split::kTest;
-  if (section.source == config::DataSource::kCountdown) {
-    if (!is_test) return std::make_unique<GeneratedDataSet>(section, seed, maker);
+  if (section.source != config::DataSource::kJsonl) {
+    if (!is_test)
+      return std::make_unique<GeneratedDataSet>(generator_of(section, seed, Split::kTrain, maker));
     return std::make_unique<FixedDataSet>(held_out_tasks(section, seed, maker), SkippedRows{},
                                           std::nullopt);
   }

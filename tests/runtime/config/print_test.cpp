@@ -41,6 +41,9 @@ struct Randomise {
     *out = std::min(static_cast<uint64_t>(in_range()), (uint64_t{1} << 63) - 1);
   }
   void operator()(double* out) const { *out = in_range(); }
+  void operator()(AutoCount* out) const {
+    out->count = random.below(2) == 0 ? 0 : static_cast<uint32_t>(in_range());
+  }
   void operator()(Choice choice) const {
     *choice.index = static_cast<uint8_t>(random.below(static_cast<uint32_t>(choice.names.size())));
   }
@@ -70,6 +73,8 @@ Recipe random_recipe(KeyedRandom& random) {
   // What check.hpp asks of keys together.
   r.data.countdown.number_min = std::min(r.data.countdown.number_min, r.data.countdown.number_max);
   r.data.countdown.target_min = std::min(r.data.countdown.target_min, r.data.countdown.target_max);
+  auto& programs = r.data.programs;
+  programs.operations_min = std::min(programs.operations_min, programs.operations_max);
   r.train.overlong_buffer = std::min(r.train.overlong_buffer, r.rollout.max_response_length);
   r.cluster.heartbeat_interval_s =
       std::min(r.cluster.heartbeat_interval_s, r.cluster.heartbeat_deadline_s);
