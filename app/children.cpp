@@ -15,12 +15,16 @@
 
 namespace thespis::app {
 
-std::vector<Roles> split_roles(uint32_t processes, const config::Recipe& recipe) {
+std::vector<Roles> split_roles(uint32_t processes, const config::Recipe& recipe,
+                               const std::string& reward_role) {
   const bool reference = recipe.train.kl_coef != 0;
   const uint32_t nodes = processes - 1;
-  const Roles sampler{1, 0, 0}, reward{0, recipe.rewards.workers, 0}, frozen{0, 0, 1};
-  if (nodes == 1) return {{1, recipe.rewards.workers, reference ? 1u : 0u}};
-  if (nodes == 2) return {sampler, {0, recipe.rewards.workers, reference ? 1u : 0u}};
+  const bool code = reward_role == "code_reward";
+  const uint32_t rules = code ? 0 : recipe.rewards.workers;
+  const uint32_t runs = code ? code_worker_count(recipe) : 0;
+  const Roles sampler{1, 0, 0, 0}, reward{0, rules, 0, runs}, frozen{0, 0, 1, 0};
+  if (nodes == 1) return {{1, rules, reference ? 1u : 0u, runs}};
+  if (nodes == 2) return {sampler, {0, rules, reference ? 1u : 0u, runs}};
   std::vector<Roles> roles{reward};
   if (reference) roles.push_back(frozen);
   while (roles.size() < nodes) roles.push_back(sampler);

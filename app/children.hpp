@@ -48,6 +48,7 @@ class Children {
 
 /// What each of `processes` - 1 node processes does: samplers, rewards and, with `reference`, a
 /// reference apart from each other where the number allows it.
-std::vector<Roles> split_roles(uint32_t processes, const config::Recipe& recipe);
+std::vector<Roles> split_roles(uint32_t processes, const config::Recipe& recipe,
+                               const std::string& reward_role);
 
 }  // namespace thespis::app

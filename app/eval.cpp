@@ -31,8 +31,9 @@ int run_eval(const EvalArguments& arguments) {
   Workers workers(host, recipe, reward_options(recipe), nullptr);
   caf::scoped_actor self(system);
 
-  const auto rewards = system.spawn<RewardPool>(PoolOptions{"reward", {}, {}, {}});
-  const Worker judge = workers.spawn_reward();
+  const auto rewards = system.spawn<RewardPool>(PoolOptions{"judge", {}, {}, {}});
+  const std::string role = reward_role(inputs.train->at(0).kind);
+  const Worker judge = role == "reward" ? workers.spawn_reward() : workers.spawn_code_reward();
   caf::anon_send(rewards, worker_atom::value, judge.actor, judge.capacity);
   const Worker sampler = workers.spawn_sampler();
   const auto context = std::make_shared<EpisodeContext>(episode_context(inputs, clock));

@@ -127,9 +127,11 @@ int run_train(const TrainArguments& arguments) {
   } else if (options.listens) {
     options.secret = read_secret(secret_file);
   }
+  const std::string judges = reward_role(inputs.train->at(0).kind);
   if (!has_children)
-    options.local = {recipe.rollout.samplers, recipe.rewards.workers,
-                     recipe.train.kl_coef != 0 ? recipe.reference.workers : 0};
+    options.local = {recipe.rollout.samplers, judges == "reward" ? recipe.rewards.workers : 0,
+                     recipe.train.kl_coef != 0 ? recipe.reference.workers : 0,
+                     judges == "reward" ? 0 : code_worker_count(recipe)};
   write_recipe(loaded, directory);
 
   telemetry::Progress progress(
@@ -144,6 +146,7 @@ int run_train(const TrainArguments& arguments) {
             recipe.seed);
   if (const auto& skipped = inputs.train->skipped(); skipped.count > 0)
     note(std::to_string(skipped.count) + " training rows skipped; the first: " + skipped.first);
+  options.log = [log](const std::string& line) { log->error(line); };
   Training training(std::move(inputs), options, progress);
   if (options.listens)
     note("nodes join at " + training.address() + " with --secret-file " + secret_file);
@@ -151,7 +154,7 @@ int run_train(const TrainArguments& arguments) {
   if (has_children)
     children.emplace(
         Children::Options{arguments.program, training.address(), secret_file, directory, note},
-        split_roles(recipe.cluster.processes, recipe));
+        split_roles(recipe.cluster.processes, recipe, judges));
   try {
     training.run();
   } catch (const Error& error) {

@@ -34,6 +34,7 @@ Training::Training(RunInputs inputs, TrainingOptions options, telemetry::Progres
   setup.run_id = new_run_id();
   setup.local = options_.local;
   setup.rewards = reward_options(recipe_);
+  setup.log = options_.log;
   setup.ended = caf::actor_cast<caf::actor>(waiter_->ptr());
   if (options_.listens)
     setup.make_publisher = [this](uint64_t run_id) {

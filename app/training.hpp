@@ -2,6 +2,7 @@
 // A training on this host: the actor system, the threads and the cluster that its actors stand on,
 // and what is left of it in its directory. Ends everything in the right order.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,9 +16,10 @@ namespace thespis::app {
 struct TrainingOptions {
   std::string directory;
   bool resume = false;
-  Roles local;           ///< Workers of this process.
-  bool listens = false;  ///< Whether other nodes may join.
-  std::string secret;    ///< Only if it listens.
+  Roles local;                                  ///< Workers of this process.
+  bool listens = false;                         ///< Whether other nodes may join.
+  std::string secret;                           ///< Only if it listens.
+  std::function<void(const std::string&)> log;  ///< Of alarms.
 };
 
 class Training {

@@ -32,20 +32,21 @@ caf::result<wire::Message<wire::WorkerAccepted>> FrontDeskActor::on_join(
   const std::string role = view->getRole();
   const uint32_t capacity = view->getCapacity();
   const auto worker = caf::actor_cast<caf::actor>(current_sender());
-  const caf::actor pool = role == "sampler"     ? options_.samplers
-                          : role == "reward"    ? options_.rewards
-                          : role == "reference" ? options_.references
-                                                : caf::actor{};
+  const caf::actor pool = role == "sampler"              ? options_.samplers
+                          : role == "reference"          ? options_.references
+                          : role == options_.reward_role ? options_.rewards
+                                                         : caf::actor{};
   if (!pool || !worker || capacity == 0)
     return caf::make_error(caf::sec::invalid_argument,
                            "this run has no use for a worker of role '" + role +
-                               "': it takes sampler, reward and, with a KL term, reference");
+                               "': it takes sampler, " + options_.reward_role +
+                               " and, with a KL term, reference");
   auto promise = make_response_promise();
   request(pool, caf::infinite, worker_atom::value, worker, capacity)
       .then([this, promise, pool, role, worker](uint32_t pool_id) mutable {
         const uint32_t id = next_id_++;
         desks_.emplace(id, Desk{pool, pool_id});
-        if (role != "reward")
+        if (role == "sampler" || role == "reference")
           send(options_.learner, subscribe_atom::value, worker, /*remote=*/true,
                /*reference=*/role == "reference");
         promise.deliver(wire::Message<wire::WorkerAccepted>::build(

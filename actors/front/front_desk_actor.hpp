@@ -14,6 +14,7 @@ struct FrontDeskOptions {
   std::string recipe;        ///< Resolved, TOML.
   std::string model_config;  ///< config.json.
   caf::actor samplers, rewards, references, learner;
+  std::string reward_role = "reward";  ///< Of the workers that `rewards` takes.
 };
 
 class FrontDeskActor : public caf::event_based_actor {

@@ -1,6 +1,7 @@
 #pragma once
 // The shell round a Pool: one actor for each role. A job is a request (Message<Job>); its answer
 // is the worker's (Message<Reply>) or, where it was given up, an error that says why.
+//   Whoever sent (alarm_atom, handle) gets (alarm_atom, text) where a worker took itself out.
 //   Workers join by (worker_atom, handle, credit) and leave by (leave_atom, id) or by dying.
 //   Every assignment has a deadline: at its end the job goes to another worker, the first is told
 //   to stop. While no worker is there at all, jobs wait up to `worker_deadline`, then fail by name.
@@ -29,6 +30,9 @@ class PoolActor : public caf::event_based_actor {
   PoolActor(caf::actor_config& config, PoolOptions options)
       : caf::event_based_actor(config), options_(std::move(options)), pool_(options_.limits) {
     set_down_handler([this](caf::down_msg& down) {
+      // A worker that says why it ended found itself unfit: people must hear of it.
+      if (down.reason == caf::sec::runtime_error && listener_)
+        send(listener_, alarm_atom::value, options_.role + " " + system().render(down.reason));
       for (const auto& [id, worker] : workers_)
         if (worker == down.source) return lose_worker(id, /*blame=*/true);
     });
@@ -47,6 +51,7 @@ class PoolActor : public caf::event_based_actor {
           dispatch();
           return id;
         },
+        [this](alarm_atom, const caf::actor& listener) { listener_ = listener; },
         [this](leave_atom, uint32_t id) { lose_worker(id, /*blame=*/false); },
         [this](const wire::Message<wire::Cancel>& cancel) { cancel_job(cancel); },
         [this](stats_atom) {
@@ -163,6 +168,7 @@ class PoolActor : public caf::event_based_actor {
   }
 
   PoolOptions options_;
+  caf::actor listener_;  // Of alarms.
   Pool pool_;
   std::unordered_map<Pool::Ticket, Pending> jobs_;
   std::unordered_map<Pool::WorkerId, caf::actor> workers_;

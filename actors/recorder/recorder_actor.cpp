@@ -41,6 +41,8 @@ RecorderActor::RecorderActor(caf::actor_config& config, RecorderOptions options)
 }
 
 caf::behavior RecorderActor::make_behavior() {
+  for (const caf::actor& pool : {options_.samplers, options_.rewards, options_.references})
+    if (pool) send(pool, alarm_atom::value, caf::actor_cast<caf::actor>(this));
   if (options_.steps_done > 0) recall();
   if (options_.steps_done == 0) options_.progress->activity("evaluating the base model");
   return {
@@ -49,6 +51,11 @@ caf::behavior RecorderActor::make_behavior() {
       [this](const Batch& batch) { show_samples(batch); },
       [this](dropped_atom, uint64_t group, const std::string& why) {
         options_.progress->note("group " + std::to_string(group) + " dropped: " + why);
+      },
+      [this](alarm_atom, const std::string& text) {
+        ++alarms_;
+        options_.progress->note("ALARM: " + text);
+        if (options_.log) options_.log("ALARM: " + text);
       },
       [this](const LedgerCounts& counts) { counts_ = counts; },
       [this](const RunEnded& ended) { on_end(ended); },
@@ -67,6 +74,7 @@ void RecorderActor::recall() {
     mismatches_ += line.value("logprob_mismatches", uint64_t{0});
     compared_ += line.value("logprobs_compared", uint64_t{0});
     tokens_ += line.value("tokens", uint64_t{0});
+    alarms_ = line.value("alarms", alarms_);
     wait_s_ += line.value("learner_wait_s", 0.0);
     busy_s_ += line.value("learner_busy_s", 0.0);
     last_length_ = line.value("response_length_mean", 0.0);
@@ -140,6 +148,7 @@ void RecorderActor::write_step(const StepReport& r, const LedgerCounts& counts,
                            {"logprob_mismatches", r.logprob_mismatches},
                            {"prompts_consumed", counts.consumed},
                            {"prompts_dropped", counts.dropped},
+                           {"alarms", alarms_},
                            {"seconds", step_seconds},
                            {"wall_s", earlier_s_ + env::seconds(now - started_)}});
   std::optional<double> pass;
@@ -225,6 +234,7 @@ void RecorderActor::on_end(const RunEnded& ended) {
                    {"prompts_consumed", counts_.consumed},
                    {"prompts_filtered", counts_.filtered},
                    {"prompts_dropped", counts_.dropped},
+                   {"alarms", alarms_},
                    {"learner_idle_share", wait_s_ / std::max(1e-9, wait_s_ + busy_s_)},
                    {"age_max", age_max_},
                    {"tokens", tokens_},

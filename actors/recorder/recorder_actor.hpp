@@ -3,6 +3,7 @@
 // sample rollouts, the progress display, summary.json at the end. Tells whoever waits that the run
 // is over.
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -22,9 +23,10 @@ struct RecorderOptions {
   const env::Clock* clock = nullptr;
   telemetry::Progress* progress = nullptr;
   uint64_t steps = 0;
-  uint64_t steps_done = 0;                   ///< > 0: metrics.jsonl goes on behind that step.
-  caf::actor samplers, rewards, references;  ///< Pools, for their queue depths.
-  caf::actor ended;                          ///< Gets RunEnded.
+  uint64_t steps_done = 0;                      ///< > 0: metrics.jsonl goes on behind that step.
+  caf::actor samplers, rewards, references;     ///< Pools, for their queue depths.
+  caf::actor ended;                             ///< Gets RunEnded.
+  std::function<void(const std::string&)> log;  ///< Of alarms; none: only shown.
   uint32_t samples_a_step = 2;  ///< Rollouts of the first group that samples.txt shows.
 };
 
@@ -55,6 +57,7 @@ class RecorderActor : public caf::event_based_actor {
   LedgerCounts counts_;
   // Of the whole run, for the summary.
   uint64_t steps_ = 0, age_max_ = 0, mismatches_ = 0, compared_ = 0, tokens_ = 0;
+  uint64_t alarms_ = 0;
   double wait_s_ = 0, busy_s_ = 0;
   double first_length_ = 0, last_length_ = 0;
   std::vector<EvalReport> evaluations_;

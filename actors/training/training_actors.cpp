@@ -88,7 +88,8 @@ void TrainingActors::spawn_pools() {
                        env::milliseconds(recipe.cluster.join_deadline_s)};
   };
   samplers_ = host_.system.spawn<SamplerPool>(options("sampler", recipe.rollout.deadline_s));
-  rewards_ = host_.system.spawn<RewardPool>(options("reward", recipe.rewards.deadline_s));
+  const std::string judges = reward_role(context_->kind);
+  rewards_ = host_.system.spawn<RewardPool>(options(judges.c_str(), recipe.rewards.deadline_s));
   if (recipe.train.kl_coef != 0)
     references_ =
         host_.system.spawn<ReferencePool>(options("reference", recipe.reference.deadline_s));
@@ -136,6 +137,7 @@ void TrainingActors::spawn_keepers(telemetry::Progress& progress) {
   recorder.rewards = rewards_;
   recorder.references = references_;
   recorder.ended = setup_.ended;
+  recorder.log = setup_.log;
   recorder_ = host_.system.spawn<RecorderActor>(std::move(recorder));
 }
 
@@ -162,18 +164,18 @@ void TrainingActors::spawn_conductor() {
 void TrainingActors::spawn_front() {
   front_ = host_.system.spawn<FrontDeskActor>(FrontDeskOptions{
       run_id_, config::to_toml(inputs_.recipe), model::config_to_json(inputs_.policy->config()),
-      samplers_, rewards_, references_, learner_actor_});
+      samplers_, rewards_, references_, learner_actor_, reward_role(context_->kind)});
 }
 
 const caf::actor& TrainingActors::pool_of(const std::string& role) const {
-  return role == "sampler" ? samplers_ : role == "reward" ? rewards_ : references_;
+  return role == "sampler" ? samplers_ : role == "reference" ? references_ : rewards_;
 }
 
 void TrainingActors::start() {
   local_ = workers_->spawn(setup_.local);
   for (const Worker& worker : local_) {
     caf::anon_send(pool_of(worker.role), worker_atom::value, worker.actor, worker.capacity);
-    if (worker.role != "reward")
+    if (worker.role == "sampler" || worker.role == "reference")
       caf::anon_send(learner_actor_, subscribe_atom::value, worker.actor, /*remote=*/false,
                      /*reference=*/worker.role == "reference");
   }

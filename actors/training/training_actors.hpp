@@ -27,7 +27,8 @@ struct TrainingSetup {
   RewardOptions rewards;
   /// How workers of other processes get weights; called with the run's id. None: none may join.
   std::function<std::shared_ptr<cluster::WeightSink>(uint64_t run_id)> make_publisher;
-  caf::actor ended;  ///< Gets (RunEnded, the summary as JSON).
+  std::function<void(const std::string&)> log;  ///< Of alarms.
+  caf::actor ended;                             ///< Gets (RunEnded, the summary as JSON).
   /// Puts an actor between the conductor and the recorder that reads along. None: nobody does.
   std::function<caf::actor(const caf::actor& recorder)> watch;
 };

@@ -8,6 +8,7 @@
 #include "actors/reference/reference_actor.hpp"
 #include "actors/sampler/sampler_actor.hpp"
 #include "runtime/base/error.hpp"
+#include "tasks/code/harness.hpp"
 #include "tasks/verifier.hpp"
 
 namespace thespis {
@@ -38,10 +39,13 @@ Roles Roles::parse(const std::string& text) {
       roles.rewards += count;
     else if (role == "reference")
       roles.references += count;
+    else if (role == "code_reward")
+      roles.code_rewards += count;
     else
-      throw InputError("--roles: '" + role + "' is no role; roles are sampler, reward, reference");
+      throw InputError("--roles: '" + role +
+                       "' is no role; roles are sampler, reward, code_reward, reference");
   }
-  if (roles.samplers + roles.rewards + roles.references == 0)
+  if (roles.samplers + roles.rewards + roles.references + roles.code_rewards == 0)
     throw InputError("--roles: no role given; for example sampler=1,reward=4");
   return roles;
 }
@@ -56,7 +60,18 @@ std::string Roles::text() const {
   add("sampler", samplers);
   add("reward", rewards);
   add("reference", references);
+  add("code_reward", code_rewards);
   return text;
+}
+
+std::string reward_role(std::string_view kind) {
+  return kind == tasks::kCodeKind ? "code_reward" : "reward";
+}
+
+uint32_t code_worker_count(const config::Recipe& recipe) {
+  const auto& code = recipe.rewards.code;
+  if (code.workers.count != 0) return code.workers.count;
+  return std::max(2u, std::thread::hardware_concurrency() / code.jobs);
 }
 
 unsigned thread_count(uint32_t asked) {
@@ -76,6 +91,7 @@ std::vector<Worker> Workers::spawn(const Roles& roles) {
   for (uint32_t i = 0; i < roles.samplers; ++i) workers.push_back(spawn_sampler());
   for (uint32_t i = 0; i < roles.rewards; ++i) workers.push_back(spawn_reward());
   for (uint32_t i = 0; i < roles.references; ++i) workers.push_back(spawn_reference());
+  for (uint32_t i = 0; i < roles.code_rewards; ++i) workers.push_back(spawn_code_reward());
   return workers;
 }
 
@@ -94,6 +110,28 @@ Worker Workers::spawn_sampler() {
 
 Worker Workers::spawn_reward() {
   return {"reward", host_.system.spawn<RewardActor>(rewards_), recipe_.rewards.capacity};
+}
+
+Worker Workers::spawn_code_reward() {
+  const config::CodeRewardsSection& code = recipe_.rewards.code;
+  CodeRewardOptions options;
+  options.rules = {code.credit == config::Credit::kShare,
+                   code.stop_at_failure,
+                   code.parallel_tests,
+                   code.calls_per_process,
+                   code.cpu_s,
+                   code.wall_s,
+                   uint64_t{code.memory_mb} << 20};
+  options.accuracy_weight = recipe_.rewards.accuracy_weight;
+  options.format_weight = recipe_.rewards.format_weight;
+  options.canary_interval = env::milliseconds(code.canary_interval_s);
+  sandbox::Options walls;
+  walls.jobs_at_once = code.jobs;
+  walls.allow_weaker = recipe_.sandbox.allow_weaker;
+  walls.python_modules = tasks::harness_modules();
+  auto judge = std::make_shared<CodeJudge>(host_.make_compute("code judge"), std::move(walls));
+  return {"code_reward", host_.system.spawn<CodeRewardActor>(std::move(options), std::move(judge)),
+          code.capacity};
 }
 
 Worker Workers::spawn_reference() {

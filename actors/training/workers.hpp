@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "actors/base/weight_receiver.hpp"
+#include "actors/reward/code_reward_actor.hpp"
 #include "actors/reward/reward_actor.hpp"
 #include "actors/training/host.hpp"
 #include "runtime/config/recipe.hpp"
@@ -15,8 +16,8 @@ namespace thespis {
 
 /// Of worker processes as of `thespis node --roles`: how many of each.
 struct Roles {
-  uint32_t samplers = 0, rewards = 0, references = 0;
-  /// "sampler=1,reward=4"; InputError names what is not a role or not a number.
+  uint32_t samplers = 0, rewards = 0, references = 0, code_rewards = 0;
+  /// "sampler=1,reward=4,code_reward=2"; InputError names what is not a role or not a number.
   static Roles parse(const std::string& text);
   std::string text() const;
 };
@@ -33,6 +34,13 @@ unsigned thread_count(uint32_t asked);
 /// How this recipe's rewards judge: the rules of tasks/ with its weights, and its delays.
 RewardOptions reward_options(const config::Recipe& recipe);
 
+/// Which role judges tasks of a kind: "reward", or "code_reward" where programs are run.
+std::string reward_role(std::string_view kind);
+
+/// Code-reward workers of one host: what the recipe says; "auto": as many as keep its processors
+/// busy, two at least.
+uint32_t code_worker_count(const config::Recipe& recipe);
+
 class Workers {
  public:
   /// `receiver` only where weights come from another process. All borrowed things outlive this.
@@ -41,6 +49,8 @@ class Workers {
   std::vector<Worker> spawn(const Roles& roles);
   Worker spawn_sampler();
   Worker spawn_reward();
+  /// With a sandbox of its own. Throws InputError where this machine cannot wall programs in.
+  Worker spawn_code_reward();
   Worker spawn_reference();
 
  private:
