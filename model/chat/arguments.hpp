@@ -18,6 +18,14 @@ struct Arguments {
   std::vector<std::pair<std::string, Value>> named;
 };
 
+/// Before a filter, test, method or function works on `input`: it may read each text once.
+inline void pay(Runtime& runtime, const Value& input, const Arguments& arguments) {
+  runtime.step(arguments.positional.size() + arguments.named.size());
+  runtime.read(input);
+  for (const Value& one : arguments.positional) runtime.read(one);
+  for (const auto& [name, one] : arguments.named) runtime.read(one);
+}
+
 /// What came for each of N parameters; `given` says whether anything did.
 template <size_t N>
 struct Parameters {

@@ -169,6 +169,8 @@ Value add(Runtime& runtime, const Value& a, const Value& b) {
 
 Value arithmetic(Runtime& runtime, Arithmetic operation, const Value& a, const Value& b) {
   runtime.step();
+  runtime.read(a);
+  runtime.read(b);
   if (operation == Arithmetic::kModulo && a.is(Kind::kText)) return format_percent(runtime, a, b);
   if (a.is(Kind::kUndefined)) fail_undefined(a);
   if (b.is(Kind::kUndefined)) fail_undefined(b);

@@ -28,9 +28,10 @@ Value Evaluator::apply(const Constant& node) {
 
 Value Evaluator::apply(const Name& node) {
   for (const Scope* scope = scope_.get(); scope != nullptr; scope = scope->parent.get()) {
-    runtime_.step(1 + scope->variables.size() / 8);
+    runtime_.find(node.name, scope->variables.size());
     if (const Value* found = scope->find(node.name)) return *found;
   }
+  runtime_.find(node.name, given_.size());
   for (const auto& [name, value] : given_)
     if (name == node.name) return value;
   if (const auto function = find_function(node.name, runtime_)) return Value(*function);
@@ -199,7 +200,8 @@ Value Evaluator::call_macro(const Macro& macro, Arguments arguments) {
 }
 
 void Evaluator::bind(const MacroNode& macro, Arguments arguments) {
-  const auto take_named = [&arguments](std::string_view name) -> std::optional<Value> {
+  const auto take_named = [&](std::string_view name) -> std::optional<Value> {
+    runtime_.find(name, arguments.named.size());
     for (size_t i = 0; i < arguments.named.size(); ++i) {
       if (arguments.named[i].first != name) continue;
       Value value = std::move(arguments.named[i].second);
@@ -212,6 +214,7 @@ void Evaluator::bind(const MacroNode& macro, Arguments arguments) {
   std::vector<const Parameter*> absent;
   for (size_t i = 0; i < count; ++i) {
     const Parameter& parameter = macro.parameters[i];
+    runtime_.find(parameter.name, scope_->variables.size());
     std::optional<Value> value =
         i < given ? std::move(arguments.positional[i]) : take_named(parameter.name);
     if (value)
@@ -239,11 +242,13 @@ void Evaluator::bind(const MacroNode& macro, Arguments arguments) {
   } else if (given > count) {
     throw Fault(fmt::format("macro '{}' takes not more than {} argument(s)", macro.name, count));
   }
-  for (const Parameter* parameter : absent)
+  for (const Parameter* parameter : absent) {
+    runtime_.find(parameter->name, scope_->variables.size());
     scope_->set(parameter->name, parameter->absent != nullptr
                                      ? evaluate(parameter->absent)
                                      : runtime_.undefined(fmt::format(
                                            "parameter '{}' was not provided", parameter->name)));
+  }
 }
 
 Value Evaluator::apply(const Filtered& node) {
@@ -253,7 +258,7 @@ Value Evaluator::apply(const Filtered& node) {
   const Value input = node.input == nullptr ? *block_text_ : evaluate(node.input);
   Arguments arguments = evaluate(node.arguments);
   line_ = line;
-  return node.filter->apply(runtime_, input, std::move(arguments));
+  return apply_filter(runtime_, *node.filter, input, std::move(arguments));
 }
 
 Value Evaluator::apply(const Tested& node) {

@@ -106,7 +106,7 @@ Evaluator::Flow Evaluator::execute(const For& node) {
 
 void Evaluator::assign(const Target& target, Value value) {
   if (target.parts.empty() && target.attribute.empty()) {
-    runtime_.step(scope_->variables.size() / 8);
+    runtime_.find(target.name, scope_->variables.size());
     scope_->set(target.name, std::move(value));
     return;
   }
@@ -115,9 +115,9 @@ void Evaluator::assign(const Target& target, Value value) {
     const auto* space = object.get_if<Namespace*>();
     if (space == nullptr) throw Fault("cannot assign attribute on non-namespace object");
     auto& attributes = (*space)->attributes;
+    runtime_.find(target.attribute, attributes.size());
     const auto there = std::find_if(attributes.begin(), attributes.end(),
                                     [&](const auto& one) { return one.first == target.attribute; });
-    runtime_.step(attributes.size() / 8);
     runtime_.make(sizeof(Value));
     if (there != attributes.end())
       there->second = std::move(value);

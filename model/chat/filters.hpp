@@ -18,6 +18,10 @@ struct FilterEntry {
 /// nullptr: no such filter here.
 const FilterEntry* find_filter(std::string_view name);
 
+/// What `filter` makes of `input`.
+Value apply_filter(Runtime& runtime, const FilterEntry& filter, const Value& input,
+                   Arguments arguments);
+
 /// The tables that find_filter looks into.
 const std::vector<FilterEntry>& text_filters();
 const std::vector<FilterEntry>& list_filters();

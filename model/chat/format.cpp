@@ -217,6 +217,7 @@ void add_formatted(Runtime& runtime, Builder& out, const Value& value, std::stri
 /// The value that "0.role[0]" names.
 Value field_value(Runtime& runtime, std::string_view name, const Arguments& arguments,
                   size_t& next) {
+  runtime.find(name, arguments.named.size());
   const size_t end = std::min(name.find_first_of(".["), name.size());
   std::string_view first = name.substr(0, end), rest = name.substr(end);
   Value value;

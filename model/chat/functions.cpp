@@ -171,6 +171,7 @@ std::optional<Function> find_function(std::string_view name, const Runtime& runt
 }
 
 Value call_function(Runtime& runtime, Function function, Arguments arguments) {
+  pay(runtime, Value(), arguments);
   switch (function) {
     case Function::kRange:
       return make_range(runtime, std::move(arguments));
@@ -190,6 +191,7 @@ Value call_function(Runtime& runtime, Function function, Arguments arguments) {
   constexpr size_t kFormatBytesMax = 1 << 16;
   if (p[0].str().size() > kFormatBytesMax)
     throw Fault(fmt::format("the format of strftime_now has more than {} bytes", kFormatBytesMax));
+  runtime.step(p[0].str().size());
   return runtime.text(formatted(*runtime.now(), p[0].str()));
 }
 

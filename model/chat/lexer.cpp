@@ -193,6 +193,8 @@ class Lexer {
     const bool after_dot = at_ > 0 && source_[at_ - 1] == '.';
     if (is_digit_char(c)) {
       const NumberLiteral number = number_literal(rest(), !after_dot);
+      if (number.value.is(Kind::kBigInteger) && number.size > kDigitsMax)
+        fail(fmt::format("a whole number has more than {} digits", kDigitsMax));
       add(TokenType::kNumber, std::string(rest().substr(0, number.size)), number.value);
       return skip(number.size);
     }

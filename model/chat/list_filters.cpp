@@ -99,8 +99,8 @@ Value map(Runtime& runtime, const Value& input, Arguments arguments) {
   const FilterEntry* filter = find_filter(name);
   if (filter == nullptr) throw Fault(fmt::format("the filter `{}` is not supported", name));
   for (const Value& one : items) {
-    runtime.step(1 + arguments.positional.size() + arguments.named.size());
-    mapped.push_back(filter->apply(runtime, one, arguments));
+    runtime.step();
+    mapped.push_back(apply_filter(runtime, *filter, one, arguments));
   }
   return runtime.generator(std::move(mapped));
 }

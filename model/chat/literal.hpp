@@ -21,6 +21,9 @@ struct NumberLiteral {
 /// number is read (`items.0.1`).
 NumberLiteral number_literal(std::string_view text, bool may_be_float);
 
+/// Python's own limit for whole numbers in decimal digits; whoever reads one keeps to it.
+constexpr size_t kDigitsMax = 4300;
+
 /// A whole number in decimal digits (a minus may come first), as wide as it needs.
 Value integer_value(std::string_view digits);
 

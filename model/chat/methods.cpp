@@ -14,7 +14,7 @@ namespace {
 Value get(Runtime& runtime, const Value& self, Arguments arguments) {
   const auto p = bind<2>("get", std::move(arguments), {"key", "default"}, 1);
   check_key(p[0]);
-  if (!p[0].is(Kind::kText)) runtime.step(self.dict()->entries.size());
+  runtime.find(*self.dict(), p[0]);
   const Value* found = self.dict()->find(p[0]);
   if (found != nullptr) return *found;
   return p.given[1] ? p[1] : Value::none();
@@ -138,7 +138,7 @@ Value call_method(Runtime& runtime, const Method& method, Arguments arguments) {
   if (entry == nullptr || entry->call == nullptr)
     throw Fault(fmt::format("the method `{}` of a {} is not supported", method.name,
                             type_name(method.self)));
-  if (method.self.is(Kind::kText)) runtime.step(method.self.str().size() / 64);
+  pay(runtime, method.self, arguments);
   return entry->call(runtime, method.self, std::move(arguments));
 }
 

@@ -43,28 +43,41 @@ ChatTemplate::Variables tokens_of(const Dict& config) {
   return tokens;
 }
 
+/// tokenizer_config.json; empty where there is none.
+Value read_config(const std::filesystem::path& dir) {
+  std::error_code ignored;  // Whether it exists is all that is asked.
+  const auto file = dir / kConfigFile;
+  if (!std::filesystem::exists(file, ignored))
+    return Value(std::shared_ptr<const Dict>(std::make_shared<Dict>()));
+  Value config = parse_json(read_file(file, kConfigBytesMax), file.string());
+  if (config.dict() == nullptr) throw InputError(file.string() + ": is not an object");
+  return config;
+}
+
+std::optional<TemplateText> find_template(const std::filesystem::path& dir, const Dict& config) {
+  std::error_code ignored;
+  const auto file = dir / kTemplateFile;
+  if (std::filesystem::exists(file, ignored))
+    return TemplateText{read_file(file, kTemplateBytesMax), file.string()};
+  const std::string place = (dir / kConfigFile).string();
+  auto text = template_of(config, place);
+  if (!text) return std::nullopt;
+  return TemplateText{std::move(*text), place + ": chat_template"};
+}
+
 }  // namespace
 
+std::optional<TemplateText> find_template(const std::filesystem::path& dir) {
+  return find_template(dir, *read_config(dir).dict());
+}
+
 ModelTemplate ModelTemplate::load(const std::filesystem::path& dir) {
-  std::error_code ignored;  // Whether they exist is all that is asked.
-  const auto file = dir / kTemplateFile, config_file = dir / kConfigFile;
-  Value config(std::shared_ptr<const Dict>(std::make_shared<Dict>()));
-  if (std::filesystem::exists(config_file, ignored)) {
-    config = parse_json(read_file(config_file, kConfigBytesMax), config_file.string());
-    if (config.dict() == nullptr) throw InputError(config_file.string() + ": is not an object");
-  }
-  std::optional<std::string> source;
-  std::string place = file.string();
-  if (std::filesystem::exists(file, ignored)) {
-    source = read_file(file, kTemplateBytesMax);
-  } else {
-    place = config_file.string() + ": chat_template";
-    source = template_of(*config.dict(), config_file.string());
-  }
-  if (!source)
+  const Value config = read_config(dir);
+  const auto found = find_template(dir, *config.dict());
+  if (!found)
     throw InputError(dir.string() + ": the model has no chat template: neither " + kTemplateFile +
                      " nor a chat_template in " + kConfigFile);
-  ModelTemplate loaded(ChatTemplate::parse(*source, place));
+  ModelTemplate loaded(ChatTemplate::parse(found->text, found->place));
   loaded.tokens_ = tokens_of(*config.dict());
   return loaded;
 }

@@ -11,11 +11,19 @@
 
 namespace thespis::model::chat {
 
+/// A template as it stands in a file; `place` names it for errors.
+struct TemplateText {
+  std::string text, place;
+};
+
+/// chat_template.jinja, or else "chat_template" of tokenizer_config.json: a text, or a list of
+/// named ones, of which "default" is taken. None: the model has no template. Throws InputError.
+std::optional<TemplateText> find_template(const std::filesystem::path& dir);
+
 class ModelTemplate {
  public:
-  /// Reads chat_template.jinja, or else "chat_template" of tokenizer_config.json (a text, or a list
-  /// of named ones, of which "default" is taken); that file also has the special tokens. Throws
-  /// InputError: neither is there, or the template cannot be used.
+  /// The template that find_template finds, with the special tokens of tokenizer_config.json.
+  /// Throws InputError: there is none, or it cannot be used.
   static ModelTemplate load(const std::filesystem::path& dir);
 
   /// The text that asks the model for its answer: `messages`, a JSON list, with the generation

@@ -15,8 +15,6 @@
 namespace thespis::model::chat {
 namespace {
 
-constexpr uint64_t kBytesAStep = 64;  // Bytes compared or copied for the price of one step.
-
 /// Whole numbers and floats compare by value, whatever their type: 2^53 + 1 is not 2^53.
 bool equal_numbers(const Value& a, const Value& b) {
   const auto x = as_integer(a), y = as_integer(b);
@@ -62,6 +60,7 @@ std::optional<Value> python_attribute(Runtime& runtime, const Value& object,
     return runtime.undefined(
         fmt::format("access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
   if (const auto* space = object.get_if<Namespace*>()) {
+    runtime.find(name, (*space)->attributes.size());
     const Value* found = (*space)->find(name);
     return found == nullptr ? std::nullopt : std::optional<Value>(*found);
   }
@@ -128,7 +127,7 @@ bool equal(Runtime& runtime, const Value& a, const Value& b) {
   runtime.step();
   if (a.is(Kind::kText) && b.is(Kind::kText)) {
     if (a.str().size() != b.str().size()) return false;
-    runtime.step(a.str().size() / kBytesAStep);
+    runtime.read(a);
     return a.str() == b.str();
   }
   const Sequence *x = a.sequence(), *y = b.sequence();
@@ -185,7 +184,7 @@ bool compare(Runtime& runtime, Order order, const Value& a, const Value& b) {
   const auto x = as_number(a), y = as_number(b);
   if (x && y) return holds(*x, *y);
   if (a.is(Kind::kText) && b.is(Kind::kText)) {  // Bytes of UTF-8 are in code point order.
-    runtime.step(std::min(a.str().size(), b.str().size()) / kBytesAStep);
+    runtime.read(std::min(a.str().size(), b.str().size()));
     return holds(a.str(), b.str());
   }
   const Sequence *s = a.sequence(), *t = b.sequence();
@@ -207,12 +206,12 @@ bool contains(Runtime& runtime, const Value& container, const Value& item) {
     if (!item.is(Kind::kText))
       throw Fault(
           fmt::format("'in <string>' requires string as left operand, not {}", type_name(item)));
-    runtime.step(container.str().size() / kBytesAStep);
+    runtime.read(container);
     return find_part(container.str(), item.str()) != std::string::npos;
   }
   if (const Dict* dict = container.dict()) {
     check_key(item);
-    if (!item.is(Kind::kText)) runtime.step(dict->entries.size());
+    runtime.find(*dict, item);
     return dict->find(item) != nullptr;
   }
   if (const Sequence* sequence = container.sequence())
@@ -287,6 +286,7 @@ Items iterate(Runtime& runtime, const Value& value) {
 
 Value attribute(Runtime& runtime, const Value& object, std::string_view name) {
   runtime.step();
+  runtime.read(name.size());
   if (object.is(Kind::kUndefined)) fail_undefined(object);
   if (auto found = python_attribute(runtime, object, name)) return *std::move(found);
   if (const Dict* dict = object.dict())
@@ -296,9 +296,11 @@ Value attribute(Runtime& runtime, const Value& object, std::string_view name) {
 
 Value item(Runtime& runtime, const Value& object, const Value& index) {
   runtime.step();
+  runtime.read(object);
+  runtime.read(index);
   if (object.is(Kind::kUndefined)) fail_undefined(object);
   if (const Dict* dict = object.dict()) {
-    if (!index.is(Kind::kText)) runtime.step(dict->entries.size());
+    runtime.find(*dict, index);
     if (const Value* found = dict->find(index)) return *found;
   } else if (auto place = as_integer(index)) {
     const Sequence* sequence = object.sequence();
@@ -309,7 +311,6 @@ Value item(Runtime& runtime, const Value& object, const Value& index) {
     if (*place < 0 || *place >= size) return missing_item(runtime, object, index);
     if (sequence != nullptr) return sequence->items[static_cast<size_t>(*place)];
     const std::string& text = object.str();
-    runtime.step(text.size() / kBytesAStep);
     std::string_view rest =
         std::string_view(text).substr(bytes_of(text, static_cast<size_t>(*place)));
     std::string character;
@@ -323,6 +324,7 @@ Value item(Runtime& runtime, const Value& object, const Value& index) {
 
 Value slice(Runtime& runtime, const Value& object, const Value& start, const Value& stop,
             const Value& step) {
+  runtime.read(object);
   if (object.is(Kind::kUndefined)) fail_undefined(object);
   const Sequence* sequence = object.sequence();
   const bool fits =
@@ -353,7 +355,6 @@ Value slice(Runtime& runtime, const Value& object, const Value& start, const Val
     return runtime.sequence(sequence->type, std::move(items));
   }
   const std::string& text = object.str();
-  runtime.step(text.size() / kBytesAStep);
   const auto like_object = [&object](const Value& part) {
     return object.is_markup() ? part.as_markup() : part;
   };

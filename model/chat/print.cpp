@@ -77,6 +77,7 @@ void add_sequence(Runtime& runtime, Builder& out, const Sequence& sequence) {
 
 void add_repr(Runtime& runtime, Builder& out, const Value& value) {
   runtime.step();
+  runtime.read(value);
   switch (value.kind()) {
     case Kind::kUndefined:
       return out.add("Undefined");
@@ -153,6 +154,7 @@ class JsonWriter {
 
   void add(const Value& value) {
     runtime_.step();
+    runtime_.read(value);
     if (value.is(Kind::kText)) return add_json_text(out_, value.str(), form_.ascii);
     const Sequence* sequence = value.sequence();
     if (sequence != nullptr && sequence->type <= SequenceType::kTuple) return add_list(*sequence);
@@ -218,6 +220,7 @@ class JsonWriter {
     for (size_t i = 0; i < entries.size(); ++i) {
       separate(i == 0);
       const Value& key = entries[i]->first;
+      runtime_.read(key);
       const auto scalar = scalar_text(key);
       if (!scalar && !key.is(Kind::kText))
         throw Fault(
@@ -240,15 +243,15 @@ class JsonWriter {
 }  // namespace
 
 std::string str(Runtime& runtime, const Value& value) {
-  if (value.is(Kind::kText)) return value.str();
   if (value.is(Kind::kUndefined)) return "";
+  runtime.read(value);
+  if (value.is(Kind::kText)) return value.str();
   return repr(runtime, value);
 }
 
 std::string repr(Runtime& runtime, const Value& value) {
   Builder out(runtime);
   add_repr(runtime, out, value);
-  runtime.make(out.text().size());
   return out.take_string();
 }
 

@@ -25,7 +25,12 @@ void Runtime::check_depth(uint32_t depth) const {
 Value Runtime::text(std::string text) {
   if (text.size() > kTextBytesMax)
     throw Fault(fmt::format("a text has more than {} bytes", kTextBytesMax));
-  make(text.size() + kItemBytes);
+  make(text.size());
+  return paid_text(std::move(text));
+}
+
+Value Runtime::paid_text(std::string text) {
+  make(kItemBytes);
   return Value::text(std::move(text));
 }
 
@@ -56,8 +61,15 @@ Value Runtime::dict(Dict dict) {
 
 void Runtime::set(Dict& dict, const Value& key, Value value) {
   make(3 * kItemBytes);
-  if (!key.is(Kind::kText)) step(dict.entries.size());
+  find(dict, key);
   dict.set(key, std::move(value));
+}
+
+void Runtime::find(const Dict& dict, const Value& key) {
+  if (key.is(Kind::kText))
+    read(key);
+  else
+    step(dict.entries.size());
 }
 
 Value Runtime::undefined(std::string message) {
@@ -71,15 +83,16 @@ Namespace* Runtime::make_namespace() {
   return namespaces_.back().get();
 }
 
-void Builder::check(uint64_t more) const {
+void Builder::grow(uint64_t more) const {
   if (text_.size() + more > kTextBytesMax)
     throw Fault(fmt::format("a text has more than {} bytes", kTextBytesMax));
+  runtime_.make(more);
 }
 
 void Builder::add(std::string_view text, int64_t count) {
   if (count <= 0 || text.empty()) return;
-  if (static_cast<uint64_t>(count) > kTextBytesMax / text.size()) check(kTextBytesMax + 1);
-  check(text.size() * static_cast<uint64_t>(count));
+  if (static_cast<uint64_t>(count) > kTextBytesMax / text.size()) grow(kTextBytesMax + 1);
+  grow(text.size() * static_cast<uint64_t>(count));
   for (int64_t i = 0; i < count; ++i) text_ += text;
 }
 

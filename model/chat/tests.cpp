@@ -154,6 +154,7 @@ bool apply_test(Runtime& runtime, const TestEntry& test, const Value& value, Arg
   if (arguments.positional.size() != expected)
     throw Fault(fmt::format("the test `{}` takes {} argument(s), not {}", test.name, expected,
                             arguments.positional.size()));
+  pay(runtime, value, arguments);
   return test.holds(runtime, value, expected == 0 ? value : arguments.positional.front());
 }
 

@@ -87,6 +87,7 @@ Value affix(Runtime& runtime, const Value& self, Arguments arguments) {
     const std::string& text =
         text_of(value, fmt::format("{} first arg must be str or a tuple of str", kName));
     if (part.beyond) return false;
+    runtime.read(value);
     return at_end ? part.text.ends_with(text) : part.text.starts_with(text);
   };
   const Sequence* tuple = p[0].sequence();
@@ -96,11 +97,10 @@ Value affix(Runtime& runtime, const Value& self, Arguments arguments) {
 }
 
 template <bool from_end, bool must>
-Value find_method_of(Runtime& runtime, const Value& self, Arguments arguments) {
+Value find_method_of(Runtime&, const Value& self, Arguments arguments) {
   const auto p = bind<3>(must ? "index" : "find", std::move(arguments), {"sub", "start", "end"}, 1);
   const Part part = part_of(self.str(), p[1], p[2]);
   const std::string& wanted = text_of(p[0], "must be str");
-  runtime.step(self.str().size() / 64);
   const size_t at = part.beyond ? std::string_view::npos
                     : from_end  ? find_last(part.text, wanted)
                                 : find_part(part.text, wanted);
@@ -114,7 +114,6 @@ Value count(Runtime& runtime, const Value& self, Arguments arguments) {
   const auto p = bind<3>("count", std::move(arguments), {"sub", "start", "end"}, 1);
   const Part part = part_of(self.str(), p[1], p[2]);
   const std::string& wanted = text_of(p[0], "must be str");
-  runtime.step(self.str().size() / 64);
   if (part.beyond) return Value(int64_t{0});
   if (wanted.empty()) return Value(static_cast<int64_t>(character_count(part.text)) + 1);
   int64_t found = 0;

@@ -152,7 +152,7 @@ Value strip_set(Runtime& runtime, std::string_view text, Ends ends, const Value&
   const std::string& characters = text_of(set, "strip arg must be None or str");
   if (characters.size() > kSetBytesMax)
     throw Fault(fmt::format("strip with a set of more than {} bytes", kSetBytesMax));
-  runtime.step(characters.size() * text.size() / 1024);
+  runtime.read(characters.size() * text.size());
   return runtime.text(std::string(strip(text, ends, characters)));
 }
 

@@ -6,11 +6,11 @@
 //   CV-2  Every text is valid UTF-8.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -128,7 +128,8 @@ struct Sequence {
 /// In the order in which the keys came.
 struct Dict {
   std::vector<std::pair<Value, Value>> entries;
-  std::unordered_map<std::string_view, size_t> texts;  ///< Places of the keys that are texts.
+  /// Places of the keys that are texts. A tree: no choice of keys makes it slow.
+  std::map<std::string_view, size_t> texts;
   uint32_t depth = 1;
 
   /// nullptr: no such key. `key` compares as in Python: 1, 1.0 and true are the same key.

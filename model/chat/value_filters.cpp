@@ -101,6 +101,8 @@ std::optional<Value> parse_integer(std::string_view text, int64_t base) {
   if (end.ec == std::errc()) return Value(number);
   if (end.ec != std::errc::result_out_of_range || base != 10) return std::nullopt;
   rest.remove_prefix(std::min(rest.find_first_not_of('0'), rest.size() - 1));
+  if (rest.size() > kDigitsMax)
+    throw Fault(fmt::format("a whole number has more than {} digits", kDigitsMax));
   return integer_value((minus ? "-" : "") + std::string(rest));
 }
 
@@ -207,6 +209,12 @@ const FilterEntry* find_filter(std::string_view name) {
   return nullptr;
 }
 
+Value apply_filter(Runtime& runtime, const FilterEntry& filter, const Value& input,
+                   Arguments arguments) {
+  pay(runtime, input, arguments);
+  return filter.apply(runtime, input, std::move(arguments));
+}
+
 Value ignoring_case(Runtime& runtime, const Value& value) {
   return value.is(Kind::kText) ? runtime.text(to_lower(value.str())) : value;
 }
@@ -218,8 +226,10 @@ Value lookup(Runtime& runtime, const Value& object, const Value& path, const Val
   };
   if (!path.is(Kind::kText)) return step_into(object, path);
   Value value = object;
+  runtime.read(path);
   for (const std::string_view part : split_at(runtime, path.str(), ".", -1, Ends::kLeft)) {
-    const bool whole = !part.empty() && part.find_first_not_of("0123456789") == part.npos;
+    const bool whole = !part.empty() && part.size() <= kDigitsMax &&
+                       part.find_first_not_of("0123456789") == part.npos;
     value = step_into(value, whole ? integer_value(part) : runtime.text(std::string(part)));
   }
   return value;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "model/chat/model_template.hpp"
 #include "model/engine/rope.hpp"
 #include "model/gguf/gguf_tokenizer.hpp"
 #include "model/hf/hf_directory.hpp"
@@ -152,8 +153,8 @@ void export_gguf(const fs::path& dir, const fs::path& out, GgufType type) {
   add_architecture(config, type, fs::absolute(dir).lexically_normal().filename().string(),
                    metadata);
   add_gguf_tokenizer(tokenizer, config, (dir / kTokenizerFile).string(), metadata);
-  const std::string chat = chat_template_of(load_companions(dir));
-  if (!chat.empty()) metadata.text("tokenizer.chat_template", chat);
+  if (const auto chat = chat::find_template(dir))
+    metadata.text("tokenizer.chat_template", chat->text);
 
   std::vector<GgufTensor> tensors;
   for (const TensorSpec& spec : WeightLayout::of(config).tensors) {

@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include "model/hf/hf_config.hpp"
-#include "model/hf/json_fields.hpp"
 #include "model/hf/weight_files.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
@@ -90,22 +89,6 @@ CompanionFiles load_companions(const fs::path& dir) {
     if (is_there(dir / name))
       companions.emplace_back(name, read_file(dir / name, kCompanionBytesMax));
   return companions;
-}
-
-std::string chat_template_of(const CompanionFiles& companions) {
-  if (const std::string* text = find(companions, "chat_template.jinja")) return *text;
-  const std::string* text = find(companions, kTokenizerConfigFile);
-  if (text == nullptr) return "";
-  const auto document = parse_object(*text, kTokenizerConfigFile);
-  const JsonFields fields(document, kTokenizerConfigFile);
-  const auto* value = fields.find("chat_template");
-  if (value == nullptr || !value->is_array()) return fields.text("chat_template").value_or("");
-  for (const auto& entry : *value) {  // Several, by name.
-    if (!entry.is_object()) fields.refuse("chat_template", "must be a text, or a list of objects");
-    const JsonFields named(entry, kTokenizerConfigFile, "chat_template.");
-    if (named.text("name") == "default") return named.text("template").value_or("");
-  }
-  return "";
 }
 
 void save_directory(const fs::path& dir, const ModelConfig& config,

@@ -43,10 +43,6 @@ std::vector<int32_t> stop_tokens(const ModelConfig& config, const Tokenizer& tok
 using CompanionFiles = std::vector<std::pair<std::string, std::string>>;
 CompanionFiles load_companions(const std::filesystem::path& dir);
 
-/// The chat template (Jinja) among them: a file of its own, or a key of tokenizer_config.json;
-/// empty where there is none. Throws InputError for a tokenizer_config.json that cannot be read.
-std::string chat_template_of(const CompanionFiles& companions);
-
 struct SaveOptions {
   Dtype dtype = Dtype::kF32;
   uint64_t shard_bytes_max = kShardBytesMax;
