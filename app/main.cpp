@@ -171,6 +171,17 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(uint64_t{1}, UINT64_MAX));
   verb->callback([&] { run = [&] { return app::run_init_model(init); }; });
 
+  app::SimulateArguments simulate;
+  verb = cli.add_subcommand("simulate", "Run a whole cluster in this process, in virtual time");
+  verb->add_option("scenario", simulate.scenario, "Scenario file (TOML)")->required();
+  verb->add_option("--seeds", simulate.seeds, "How many seeds (1)")->check(CLI::PositiveNumber);
+  verb->add_option("--from", simulate.from, "The first seed (1)");
+  verb->add_option("--jobs", simulate.jobs, "Threads (0: one a core)");
+  verb->add_flag("--json", simulate.json, "The result as one JSON object");
+  verb->add_option("--trace", simulate.trace, "Write a timeline that Perfetto opens");
+  verb->add_option("--mutant", simulate.mutant, "A bug to wake, in a build for tests");
+  verb->callback([&] { run = [&] { return app::run_simulate(simulate); }; });
+
   verb = cli.add_subcommand("doctor", "What this machine has, and what is therefore on or off");
   verb->callback([&] { run = [] { return app::run_doctor(); }; });
 

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "actors/training/run_directory.hpp"
 #include "app/children.hpp"
 #include "app/secret.hpp"
 #include "app/training.hpp"
@@ -44,12 +45,13 @@ std::string default_directory(const std::string& name, bool resume) {
 
 /// Refuses a directory that holds another run's results, and makes it.
 void prepare_directory(const std::string& directory, bool resume) {
-  const bool holds_run = fs::exists(directory + "/metrics.jsonl");
-  if (holds_run && !resume)
+  env::RealFileSystem files;
+  const bool holds = holds_run(files, directory);
+  if (holds && !resume)
     throw InputError(
         directory + ": holds a run already; continue it with --resume, or name another with --out");
-  if (!holds_run && resume) throw InputError(directory + ": holds no run to resume");
-  fs::create_directories(directory);
+  if (!holds && resume) throw InputError(directory + ": holds no run to resume");
+  make_run_directory(files, directory);
 }
 
 /// Held while this process trains into the directory: two would ruin each other's files.

@@ -115,6 +115,18 @@ struct InitModelArguments {
 };
 int run_init_model(const InitModelArguments& arguments);
 
+struct SimulateArguments {
+  std::string scenario;
+  uint64_t seeds = 1;
+  uint64_t from = 1;
+  uint32_t jobs = 0;  ///< Threads; 0: one a core.
+  bool json = false;
+  std::string mutant;  ///< A bug to wake; only in builds for tests.
+  std::string trace;   ///< File for the timeline of the first seed; empty: none.
+};
+/// Runs seeds of a scenario; code 1 where a promise was broken.
+int run_simulate(const SimulateArguments& arguments);
+
 /// Prints what this machine has, and what is on or off because of it.
 int run_doctor();
 

@@ -52,6 +52,7 @@ struct PoolStats {
 struct EvalReport {
   uint64_t version = 0;
   uint32_t prompts = 0, samples = 0;
+  uint64_t unjudged = 0;   ///< Completions that nobody could write or judge: they count as none.
   double pass_at_1 = 0;    ///< Mean over prompts and samples.
   double cons = 0;         ///< Majority vote over the samples of a prompt is right.
   double format = 0;       ///< Share of well-formed completions.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/env/fault.hpp"
+#include "runtime/env/mutant.hpp"
+
 namespace thespis {
 namespace {
 
@@ -47,11 +50,14 @@ void WeightReceiver::fetch(wire::Message<wire::WeightManifest> manifest,
 WeightReceiver::Fetched WeightReceiver::fetch_now(
     const wire::Message<wire::WeightManifest>& manifest) {
   const auto view = manifest.read();
-  const uint64_t version = view->getPolicyVersion();
+  const uint64_t version =
+      view->getPolicyVersion() + (THESPIS_MUTANT(receiver_names_wrong_version) ? 1 : 0);
   auto& newest = view->getReference() ? newest_reference_ : newest_policy_;
   if (auto policy = newest.lock(); policy && policy->version() == version)
     return {policy, ack_of(version, Outcome::INSTALLED, "")};
 
+  if (THESPIS_FAULT(weights_cannot_be_had))
+    return {nullptr, ack_of(version, Outcome::UNREACHABLE, "a fault was asked for")};
   const auto fetched = source_->fetch(manifest);
   if (fetched.status != cluster::FetchStatus::kOk)
     return {nullptr, ack_of(version, outcome_of(fetched.status), fetched.detail)};

@@ -5,6 +5,7 @@
 
 #include "actors/base/failure.hpp"
 #include "actors/learner/advantage.hpp"
+#include "runtime/env/mutant.hpp"
 
 namespace thespis {
 namespace {
@@ -111,6 +112,7 @@ void ConductorActor::on_dropped(uint64_t group, const std::string& why) {
   if (!episodes_.contains(group)) return;
   episodes_.erase(group);
   ++progress_;
+  if (THESPIS_MUTANT(conductor_keeps_dropped)) return;
   if (!ledger_.end(group, Ledger::Fate::kDropped)) return;
   journal("drop " + std::to_string(group) + " " + why);
   send(options_.recorder, dropped_atom::value, group, why);
@@ -131,7 +133,8 @@ void ConductorActor::try_batch() {
   for (const uint64_t id : *taken) {
     batch.groups.push_back(std::move(ready_.at(id)));
     ready_.erase(id);
-    journal("consume " + numbers(id, learner_version_));
+    if (!THESPIS_MUTANT(conductor_skips_journal))
+      journal("consume " + numbers(id, learner_version_));
   }
   filtered_in_step_ = 0;
   ++progress_;
@@ -151,9 +154,10 @@ void ConductorActor::on_stepped(Stepped& stepped) {
   send(options_.recorder, std::move(stepped.report), counts());
   if (stepped.snapshot) {
     ++saves_open_;
-    CheckpointOrder order{
-        steps_done_, stepped.snapshot,
-        wire::Message<wire::LedgerState>::build([this](auto state) { ledger_.save(state); })};
+    CheckpointOrder order{steps_done_, stepped.snapshot,
+                          wire::Message<wire::LedgerState>::build([this](auto state) {
+                            if (!THESPIS_MUTANT(conductor_saves_no_ledger)) ledger_.save(state);
+                          })};
     request(options_.checkpointer, caf::infinite, std::move(order))
         .then(
             [this](saved_atom) {

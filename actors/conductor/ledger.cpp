@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/base/assert.hpp"
+#include "runtime/env/mutant.hpp"
 
 namespace thespis {
 
@@ -17,6 +18,8 @@ Ledger Ledger::restore(Limits limits, const wire::LedgerState::Reader& state) {
   ledger.consumed_ = state.getConsumed();
   ledger.dropped_ = state.getDropped();
   ledger.filtered_ = state.getFiltered();
+  if (THESPIS_MUTANT(ledger_reuses_prompts)) ledger.next_prompt_ = 0;
+  if (THESPIS_MUTANT(ledger_forgets_open)) return ledger;
   for (const auto open : state.getOpen())
     ledger.again_.push_back({open.getGroup(), open.getPromptIndex()});
   return ledger;
@@ -43,7 +46,8 @@ void Ledger::save(wire::LedgerState::Builder state) const {
 }
 
 std::optional<Ledger::Admission> Ledger::admit(uint64_t version) {
-  const uint64_t open_max = uint64_t{limits_.max_age + 1} * limits_.groups_per_step;
+  uint64_t open_max = uint64_t{limits_.max_age + 1} * limits_.groups_per_step;
+  if (THESPIS_MUTANT(ledger_admits_too_much)) open_max *= 2;
   if (open_.size() >= open_max) return std::nullopt;
   Admission admission;
   if (!again_.empty()) {
@@ -91,6 +95,7 @@ std::optional<std::vector<uint64_t>> Ledger::take_step(uint64_t version) {
 bool Ledger::feasible_after(const std::vector<uint64_t>& taken, uint64_t version) const {
   // The step at `version` is followed by those at version + 1, + 2, ...: what expires by version +
   // j must fit into j steps (earliest deadline first is optimal, so counting is enough).
+  if (THESPIS_MUTANT(ledger_ignores_age)) return true;
   std::map<uint64_t, uint64_t> expiring;  // Last version that may consume -> groups.
   for (const auto& [group, entry] : open_)
     if (!std::binary_search(taken.begin(), taken.end(), group))

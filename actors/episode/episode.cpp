@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/assert.hpp"
+#include "runtime/env/mutant.hpp"
 #include "runtime/wire/lists.hpp"
 
 namespace thespis {
@@ -75,7 +76,7 @@ wire::Message<wire::Group> Episode::assemble() const {
         timing.setReference(std::max(0.0, env::seconds(scores_done_ - rollouts_done_)));
         auto samples = group.initSamples(static_cast<unsigned>(samples_.size()));
         for (unsigned i = 0; i < samples.size(); ++i) {
-          const Sample& from = samples_[i];
+          const Sample& from = samples_[THESPIS_MUTANT(episode_counts_one_twice) ? 0 : i];
           auto to = samples[i];
           const auto rollout = from.rollout->read();
           wire::fill_list(to.initTokens(rollout->getTokens().size()), rollout->getTokens());

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/env/mutant.hpp"
 #include "runtime/wire/lists.hpp"
 
 namespace thespis {
@@ -57,7 +58,12 @@ void EpisodeActor::judge(uint32_t sample, const wire::Message<wire::Rollout>& ro
             episode_.take(sample, verdict, context_->clock->now());
             commit_if_complete();
           },
-          [this](const caf::error& error) { drop(system().render(error)); });
+          [this, sample](const caf::error& error) {
+            if (!THESPIS_MUTANT(episode_scores_failures)) return drop(system().render(error));
+            const auto failed = wire::Message<wire::Verdict>::build([](auto) {});
+            episode_.take(sample, failed, context_->clock->now());
+            commit_if_complete();
+          });
 }
 
 void EpisodeActor::score(uint32_t sample, const wire::Message<wire::Rollout>& rollout) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/env/mutant.hpp"
 #include "runtime/wire/lists.hpp"
 
 namespace thespis {
@@ -30,9 +31,10 @@ void EvaluatorActor::begin() {
   const Order& order = orders_.front();
   ++round_;
   started_ = options_.episodes->clock->now();
-  tokens_ = well_formed_ = 0;
+  tokens_ = well_formed_ = unjudged_count_ = 0;
   missing_ = options_.prompts.size() * order.samples;
   judged_.assign(options_.prompts.size(), std::vector<JudgedSample>(order.samples));
+  unjudged_.assign(options_.prompts.size(), std::vector<bool>(order.samples));
   send(options_.sampler, PolicyUpdate{order.policy});
   for (uint32_t prompt = 0; prompt < options_.prompts.size(); ++prompt)
     for (uint32_t sample = 0; sample < order.samples; ++sample) generate(prompt, sample);
@@ -47,8 +49,8 @@ void EvaluatorActor::generate(uint32_t prompt, uint32_t sample) {
           [this, prompt, sample, round = round_](const wire::Message<wire::Rollout>& rollout) {
             if (round == round_) judge(prompt, sample, rollout);
           },
-          [this, round = round_](const caf::error& error) {
-            if (round == round_) fail(error);
+          [this, prompt, sample, round = round_](const caf::error& error) {
+            if (round == round_) miss(prompt, sample, error);
           });
 }
 
@@ -64,8 +66,8 @@ void EvaluatorActor::judge(uint32_t prompt, uint32_t sample,
           [this, prompt, sample, round = round_](const wire::Message<wire::Verdict>& verdict) {
             if (round == round_) on_verdict(prompt, sample, *verdict.read());
           },
-          [this, round = round_](const caf::error& error) {
-            if (round == round_) fail(error);
+          [this, prompt, sample, round = round_](const caf::error& error) {
+            if (round == round_) miss(prompt, sample, error);
           });
 }
 
@@ -77,6 +79,17 @@ void EvaluatorActor::on_verdict(uint32_t prompt, uint32_t sample,
     if (options_.accuracy == component.getName().cStr()) judged.correct = component.getValue() >= 1;
     if (component.getName() == "format") well_formed_ += component.getValue() > 0;
   }
+  count_down();
+}
+
+void EvaluatorActor::miss(uint32_t prompt, uint32_t sample, const caf::error& error) {
+  unjudged_[prompt][sample] = true;
+  ++unjudged_count_;
+  last_error_ = error;
+  count_down();
+}
+
+void EvaluatorActor::count_down() {
   if (--missing_ == 0) finish();
 }
 
@@ -87,24 +100,30 @@ void EvaluatorActor::finish() {
   report.version = order.policy->version();
   report.prompts = static_cast<uint32_t>(judged_.size());
   report.samples = order.samples;
-  for (const auto& samples : judged_) {
+  report.unjudged = unjudged_count_;
+  uint64_t judged = judged_.size() * order.samples - unjudged_count_;
+  if (THESPIS_MUTANT(evaluator_fails_for_one) && unjudged_count_ > 0) judged = 0;
+  if (judged == 0) {
+    order.promise.deliver(last_error_);
+    if (!orders_.empty()) begin();
+    return;
+  }
+  double prompts = 0;
+  for (size_t p = 0; p < judged_.size(); ++p) {
+    std::vector<JudgedSample> samples;
+    for (size_t s = 0; s < judged_[p].size(); ++s)
+      if (!unjudged_[p][s]) samples.push_back(judged_[p][s]);
+    if (samples.empty()) continue;
+    ++prompts;
     report.pass_at_1 += pass_at_1(samples);
     report.cons += majority_is_correct(samples);
   }
-  const double prompts = static_cast<double>(judged_.size());
   report.pass_at_1 /= prompts;
   report.cons /= prompts;
-  report.format = static_cast<double>(well_formed_) / (prompts * order.samples);
-  report.length_mean = static_cast<double>(tokens_) / (prompts * order.samples);
+  report.format = static_cast<double>(well_formed_) / static_cast<double>(judged);
+  report.length_mean = static_cast<double>(tokens_) / static_cast<double>(judged);
   report.seconds = env::seconds(options_.episodes->clock->now() - started_);
   order.promise.deliver(std::move(report));
-  if (!orders_.empty()) begin();
-}
-
-void EvaluatorActor::fail(const caf::error& error) {
-  ++round_;
-  orders_.front().promise.deliver(error);
-  orders_.pop_front();
   if (!orders_.empty()) begin();
 }
 

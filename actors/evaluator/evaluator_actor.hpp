@@ -1,7 +1,8 @@
 #pragma once
 // Measures one policy version on held-out prompts, beside the training: a client of the reward pool
 // like any other, with a sampler of its own that is pinned to that version. One evaluation at a
-// time.
+// time. A completion that cannot be judged is left out and counted (VERDICT); an evaluation of
+// which nothing could be judged fails.
 
 #include <deque>
 #include <memory>
@@ -42,13 +43,16 @@ class EvaluatorActor : public caf::event_based_actor {
   void judge(uint32_t prompt, uint32_t sample, const wire::Message<wire::Rollout>& rollout);
   void on_verdict(uint32_t prompt, uint32_t sample, const wire::Verdict::Reader& verdict);
   void finish();
-  void fail(const caf::error& error);
+  void miss(uint32_t prompt, uint32_t sample, const caf::error& error);
+  void count_down();
 
   EvaluatorOptions options_;
   std::deque<Order> orders_;  // The first is under way. At most one for each evaluation of a run.
   uint64_t round_ = 0;        // Answers of a failed evaluation are told apart by it.
   std::vector<std::vector<JudgedSample>> judged_;
-  uint64_t missing_ = 0, tokens_ = 0, well_formed_ = 0;
+  std::vector<std::vector<bool>> unjudged_;  // As judged_.
+  uint64_t missing_ = 0, unjudged_count_ = 0, tokens_ = 0, well_formed_ = 0;
+  caf::error last_error_;
   env::Nanoseconds started_{0};
 };
 

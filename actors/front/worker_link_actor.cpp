@@ -2,11 +2,14 @@
 
 #include <utility>
 
+#include "runtime/env/mutant.hpp"
+
 namespace thespis {
 
 WorkerLinkActor::WorkerLinkActor(caf::actor_config& config, WorkerLinkOptions options)
     : caf::event_based_actor(config), options_(std::move(options)) {
   set_down_handler([this](caf::down_msg& down) {
+    if (THESPIS_MUTANT(link_outlives_its_run)) return;
     const std::string who = down.source == options_.worker ? "the worker ended" : "the run ended";
     const std::string why = down.reason ? ": " + system().render(down.reason) : "";
     quit(caf::make_error(caf::sec::runtime_error, who + why));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/env/mutant.hpp"
+
 namespace thespis::learner {
 
 double AgeStatistics::age_mean() const {
@@ -14,7 +16,8 @@ std::vector<uint8_t> age_mask(std::span<const uint64_t> versions, uint64_t learn
   std::vector<uint8_t> mask(versions.size(), 0);
   for (size_t i = 0; i < versions.size(); ++i) {
     ++statistics.tokens;
-    if (versions[i] > learner_version || learner_version - versions[i] > max_age) {
+    const bool too_old = versions[i] > learner_version || learner_version - versions[i] > max_age;
+    if (too_old && !THESPIS_MUTANT(age_mask_dropped)) {
       ++statistics.too_old;
       continue;
     }

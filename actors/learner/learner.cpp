@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "actors/learner/advantage.hpp"
+#include "runtime/env/mutant.hpp"
 #include "runtime/wire/lists.hpp"
 
 namespace thespis::learner {
@@ -122,7 +123,7 @@ std::vector<Learner::Sequence> Learner::sequences_of(const Batch& batch, StepRep
 
 StepReport Learner::step(const Batch& batch) {
   StepReport report;
-  report.step = trainer_->step_count() + 1;
+  report.step = trainer_->step_count() + (THESPIS_MUTANT(learner_counts_twice) ? 2 : 1);
   report.learning_rate = learning_rate();
   const auto sequences = sequences_of(batch, report);
   const uint64_t version = trainer_->policy()->version();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/error.hpp"
+#include "runtime/env/mutant.hpp"
 
 namespace thespis {
 
@@ -62,6 +63,7 @@ caf::behavior LearnerActor::make_behavior() {
         subscribe({worker, remote, reference});
       },
       [this](step_atom, std::shared_ptr<LearnedStep>& learned) { on_step(*learned); },
+      [this](tick_atom, const caf::actor& worker) { tell_again(worker); },
   };
 }
 
@@ -88,8 +90,7 @@ void LearnerActor::tell(const Subscriber& s) {
           [this, worker = s.handle, version](const wire::Message<wire::WeightAck>& ack) {
             on_ack(worker, version, *ack.read());
           },
-          // Lost, or too slow to say: the pool's deadlines decide over its jobs.
-          [](const caf::error&) {});
+          [this, worker = s.handle, version](const caf::error&) { tell_later(worker, version); });
 }
 
 void LearnerActor::on_ack(const caf::actor& worker, uint64_t version,
@@ -97,12 +98,33 @@ void LearnerActor::on_ack(const caf::actor& worker, uint64_t version,
   const auto it = std::find_if(subscribers_.begin(), subscribers_.end(),
                                [&](const Subscriber& s) { return s.handle == worker; });
   if (it == subscribers_.end()) return;
-  if (ack.getOutcome() == wire::WeightAck::Outcome::INSTALLED) {
-    it->refusals = 0;
-  } else if (version == (it->reference ? reference_ : policy_)->version() &&
-             ++it->refusals <= kRefusalsMax) {
-    tell(*it);  // Only the newest is worth a second announcement.
-  }
+  if (ack.getOutcome() == wire::WeightAck::Outcome::INSTALLED)
+    it->failures = 0;
+  else
+    tell_later(worker, version);
+}
+
+void LearnerActor::tell_later(const caf::actor& worker, uint64_t version) {
+  if (THESPIS_MUTANT(learner_tells_once)) return;
+  const auto it = std::find_if(subscribers_.begin(), subscribers_.end(),
+                               [&](const Subscriber& s) { return s.handle == worker; });
+  // Only the newest is worth a second announcement.
+  if (it == subscribers_.end() || it->waits ||
+      version != (it->reference ? reference_ : policy_)->version())
+    return;
+  constexpr uint32_t kDoublingsMax = 10;
+  const auto delay = kRetryFirst * (1 << std::min(it->failures++, kDoublingsMax));
+  it->waits = true;
+  delayed_send(this, std::min<std::chrono::milliseconds>(delay, kRetryLast), tick_atom::value,
+               worker);
+}
+
+void LearnerActor::tell_again(const caf::actor& worker) {
+  const auto it = std::find_if(subscribers_.begin(), subscribers_.end(),
+                               [&](const Subscriber& s) { return s.handle == worker; });
+  if (it == subscribers_.end()) return;
+  it->waits = false;
+  tell(*it);
 }
 
 void LearnerActor::ask() {
@@ -164,7 +186,8 @@ void LearnerActor::on_step(LearnedStep& learned) {
       reference_manifest_ = publish(*options_.publisher, *reference_, /*reference=*/true);
   }
   for (const Subscriber& s : subscribers_)
-    if (!s.reference || learned.reference_was_reset) tell(s);
+    if ((!s.reference || learned.reference_was_reset) && !THESPIS_MUTANT(learner_keeps_weights))
+      tell(s);
   send(conductor_, std::move(learned.stepped));
   ask();
 }

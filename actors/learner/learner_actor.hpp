@@ -38,15 +38,20 @@ class LearnerActor : public caf::event_based_actor {
     caf::actor handle;
     bool remote;
     bool reference;         ///< Wants the frozen policy, not the newest.
-    uint32_t refusals = 0;  ///< In a row: it could not get the newest weights.
+    uint32_t failures = 0;  ///< In a row: it could not get the newest weights.
+    bool waits = false;     ///< To be told again.
   };
-  static constexpr uint32_t kRefusalsMax = 5;  // Then it is left to its jobs' deadlines.
+  // A worker without weights is told again, ever more seldom, for as long as it is there: a
+  // reference is told of its weights once only, and would be of no use without them.
+  static constexpr std::chrono::milliseconds kRetryFirst{200}, kRetryLast{15'000};
   void subscribe(Subscriber newcomer);
   void ask();
   void compute(Batch batch);
   void on_step(LearnedStep& learned);
   void on_ack(const caf::actor& worker, uint64_t version, const wire::WeightAck::Reader& ack);
   void tell(const Subscriber& subscriber);
+  void tell_later(const caf::actor& worker, uint64_t version);
+  void tell_again(const caf::actor& worker);
 
   LearnerOptions options_;
   caf::actor conductor_;

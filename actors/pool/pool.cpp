@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/base/assert.hpp"
+#include "runtime/env/mutant.hpp"
 
 namespace thespis {
 
@@ -45,7 +46,8 @@ Pool::Lost Pool::remove_worker(WorkerId worker, bool blame) {
   for (auto ticket = held.rbegin(); ticket != held.rend(); ++ticket) {
     Job& job = jobs_.at(*ticket);
     release(job);
-    if (!blame) --job.attempt;
+    if (THESPIS_MUTANT(pool_forgets_lost_jobs)) continue;
+    if (!blame || THESPIS_MUTANT(pool_blames_nobody)) --job.attempt;
     const bool ended = retry_or_end(*ticket, job) == Ended::kExhausted;
     (ended ? lost.exhausted : lost.requeued).push_back(*ticket);
   }
@@ -98,14 +100,14 @@ std::optional<Pool::WorkerId> Pool::worker_of(Ticket ticket) const {
 void Pool::release(Job& job) {
   const auto worker = workers_.find(*job.worker);
   THESPIS_ASSERT(worker != workers_.end() && worker->second.held > 0);
-  --worker->second.held;
+  if (!THESPIS_MUTANT(pool_leaks_credit)) --worker->second.held;
   job.failed_on = worker->first;  // Only a job that did not succeed is looked at again.
   --running_count_;
   job.worker.reset();
 }
 
 Pool::Ended Pool::retry_or_end(Ticket ticket, Job& job) {
-  if (job.attempt >= limits_.attempts_max) {
+  if (job.attempt >= limits_.attempts_max && !THESPIS_MUTANT(pool_never_gives_up)) {
     jobs_.erase(ticket);
     return Ended::kExhausted;
   }

@@ -14,6 +14,8 @@
 #include "actors/base/job_key.hpp"
 #include "actors/base/messages.hpp"
 #include "actors/pool/pool.hpp"
+#include "runtime/env/fault.hpp"
+#include "runtime/env/mutant.hpp"
 
 namespace thespis {
 
@@ -59,6 +61,7 @@ class PoolActor : public caf::event_based_actor {
                            pool_.worker_count()};
         },
         [this](tick_atom, uint64_t round) { on_alone(round); },
+        [this](step_atom) { dispatch(); },
     };
   }
 
@@ -82,9 +85,13 @@ class PoolActor : public caf::event_based_actor {
   }
 
   void dispatch() {
+    if (THESPIS_FAULT(pool_dispatches_late))
+      return this->delayed_send(this, std::chrono::milliseconds(500), step_atom::value);
     while (const auto a = pool_.next()) {
       const auto& pending = jobs_.at(a->ticket);
-      request(workers_.at(a->worker), options_.job_deadline, pending.message)
+      caf::duration deadline(options_.job_deadline);
+      if (THESPIS_MUTANT(pool_has_no_deadline)) deadline = caf::infinite;
+      request(workers_.at(a->worker), deadline, pending.message)
           .then(
               [this, a = *a](wire::Message<Reply>& reply) {
                 if (!pool_.finished(a.ticket, a.attempt)) return;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "runtime/base/error.hpp"
+#include "runtime/env/fault.hpp"
 #include "runtime/env/random.hpp"
 
 namespace thespis {
@@ -36,6 +37,7 @@ caf::result<wire::Message<wire::Verdict>> RewardActor::judge(
   const auto view = job.read();
   Judgement judgement;
   try {
+    if (THESPIS_FAULT(reward_rule_throws)) throw Error("a fault was asked for");
     judgement = options_.rule(*view);
   } catch (const Error& error) {
     return caf::make_error(caf::sec::runtime_error, std::string("not judged: ") + error.what());

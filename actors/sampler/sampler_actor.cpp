@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "runtime/base/error.hpp"
+#include "runtime/env/fault.hpp"
+#include "runtime/env/mutant.hpp"
 #include "runtime/wire/lists.hpp"
 
 namespace thespis {
@@ -35,7 +37,10 @@ wire::Message<wire::Rollout> rollout_of(const model::FinishedSequence& f, const 
         set_key(r.initJob(), key);
         wire::fill_list(r.initTokens(count), f.tokens);
         wire::fill_list(r.initLogprobs(count), f.logprobs);
-        wire::fill_list(r.initVersions(count), f.versions);
+        if (THESPIS_MUTANT(sampler_names_last_version) && count > 0)
+          wire::fill_list(r.initVersions(count), std::vector(count, f.versions.back()));
+        else
+          wire::fill_list(r.initVersions(count), f.versions);
         r.setFinish(f.finish == model::FinishReason::kStop     ? wire::Rollout::Finish::STOP
                     : f.finish == model::FinishReason::kLength ? wire::Rollout::Finish::LENGTH
                                                                : wire::Rollout::Finish::CANCELLED);
@@ -102,7 +107,8 @@ void SamplerActor::start_waiting() {
   // Oldest first; a job that needs newer weights holds up none that does not.
   for (auto it = waiting_.begin(); it != waiting_.end() && generator_->has_free_slot();) {
     const auto job = it->job.read();
-    if (job->getMinVersion() > installed_->version()) {
+    if (job->getMinVersion() > installed_->version() &&
+        !THESPIS_FAULT(sampler_starts_under_old_weights)) {
       ++it;
       continue;
     }

@@ -9,6 +9,7 @@
 #include "model/hf/hf_config.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/config/load.hpp"
+#include "runtime/env/mutant.hpp"
 
 namespace thespis {
 namespace {
@@ -74,6 +75,7 @@ void TrainingActors::restore(telemetry::Progress& progress) {
   if (!restored_) return progress.note("no checkpoint yet: beginning anew");
   run_id_ = restored_->run_id;
   const auto state = restored_->state.read();
+  if (THESPIS_MUTANT(resume_begins_new_ledger)) return;
   *ledger_ = Ledger::restore(ledger_limits(inputs_), state->getLedger());
   progress.note("resuming at step " + std::to_string(restored_->step) + " of " +
                 std::to_string(inputs_.recipe.train.steps));

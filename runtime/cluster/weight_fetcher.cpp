@@ -11,6 +11,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/cluster/memory_file.hpp"
 #include "runtime/cluster/weight_channel.hpp"
+#include "runtime/env/mutant.hpp"
 #include "runtime/transport/host_identity.hpp"
 #include "runtime/transport/ucx_remote_get.hpp"
 
@@ -51,7 +52,8 @@ FetchedWeights failed(FetchStatus status, std::string detail) {
 
 FetchedWeights verified(std::span<const uint8_t> bytes, std::shared_ptr<const void> owner,
                         uint64_t version, uint64_t checksum) {
-  if (XXH3_64bits(bytes.data(), bytes.size()) != checksum)
+  if (XXH3_64bits(bytes.data(), bytes.size()) != checksum &&
+      !THESPIS_MUTANT(weights_are_not_verified))
     return failed(FetchStatus::kCorrupt,
                   "the checksum of weights version " + std::to_string(version) + " differs");
   return {FetchStatus::kOk, {}, as_floats(bytes), std::move(owner)};

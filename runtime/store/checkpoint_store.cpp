@@ -1,12 +1,14 @@
 #include "runtime/store/checkpoint_store.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <tuple>
 
 #include <fmt/format.h>
 
 #include "runtime/base/assert.hpp"
+#include "runtime/env/fault.hpp"
 #include "runtime/store/checkpoint_format.hpp"
 
 namespace thespis::store {
@@ -90,6 +92,7 @@ void CheckpointStore::save(const CheckpointInfo& info, std::span<const BlobView>
   const std::string aside = path_of(kAside);
   try {
     write_aside(info, blobs, aside);
+    if (THESPIS_FAULT(checkpoint_rename_fails)) env::throw_file_error(aside, "renamed", EIO);
     move_into_place(aside, info.step);
   } catch (const env::DiskFull& error) {
     throw env::DiskFull(what(error), error.error_number());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <iterator>
 #include <optional>
@@ -11,6 +12,8 @@
 #include <fmt/format.h>
 
 #include "runtime/base/assert.hpp"
+#include "runtime/env/fault.hpp"
+#include "runtime/env/mutant.hpp"
 
 namespace thespis::store {
 namespace {
@@ -118,7 +121,8 @@ void Journal::append(std::span<const std::string> records) {
   broken_ = true;  // Until the frame is durable, or taken back.
   try {
     file_->append(frame);
-    file_->sync();
+    if (THESPIS_FAULT(journal_sync_fails)) env::throw_file_error(path_, "synced", EIO);
+    if (!THESPIS_MUTANT(journal_skips_sync)) file_->sync();
   } catch (const env::FileError&) {
     try {
       file_->truncate(size_bytes_);

@@ -14,8 +14,8 @@
 #include "model/gguf/gguf_tokenizer.hpp"
 #include "model/hf/hf_directory.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/env/memory_file_system.hpp"
 #include "tests/model/files.hpp"
-#include "tests/support/memory_file_system.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 using namespace thespis;
@@ -348,13 +348,13 @@ TEST_CASE("gguf: a write that fails anywhere leaves the old file") {
   GgufMetadata metadata;
   metadata.text("general.architecture", "x");
   const std::vector<float> old_values(3, 1.0f), new_values(3, 2.0f);
-  const auto write = [&](test::MemoryFileSystem& files, const std::vector<float>& values) {
+  const auto write = [&](env::MemoryFileSystem& files, const std::vector<float>& values) {
     write_gguf(files, "m", metadata, {{"t", {3}, GgufType::kF32, read_values(values)}});
   };
-  test::MemoryFileSystem whole;
+  env::MemoryFileSystem whole;
   write(whole, old_values);
   for (uint64_t n = 0; n + 1 < whole.operations(); ++n) {
-    test::MemoryFileSystem files;
+    env::MemoryFileSystem files;
     write(files, old_values);
     const auto before = files.bytes_of("m");
     files.fail_at(n, ENOSPC, false);

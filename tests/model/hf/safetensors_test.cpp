@@ -15,8 +15,8 @@
 
 #include "model/hf/safetensors_writer.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/env/memory_file_system.hpp"
 #include "tests/model/files.hpp"
-#include "tests/support/memory_file_system.hpp"
 #include "tests/support/mutations.hpp"
 #include "tests/support/seeds.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -69,7 +69,7 @@ std::vector<float> values_of(const SafetensorsFile& file, const TensorEntry& ent
 
 /// Two tensors of 2 x 3 and 5 values.
 std::string small_file() {
-  test::MemoryFileSystem files;
+  env::MemoryFileSystem files;
   const std::vector<float> a = {1, 2, 3, 4, 5, 6}, b = {-1, 0.5f, 1e-30f, 7, 8};
   write_safetensors(files, "m", {{"b", {5}, read_values(b)}, {"a", {2, 3}, read_values(a)}});
   const auto& bytes = files.bytes_of("m");
@@ -252,10 +252,10 @@ TEST_CASE("safetensors: random mutations give InputErrors and nothing else", "[f
 
 TEST_CASE("safetensors: a write that fails anywhere leaves the old file") {
   const std::vector<float> old_values = {1, 2}, new_values = {3, 4, 5};
-  const auto write = [](test::MemoryFileSystem& files, const std::vector<float>& values) {
+  const auto write = [](env::MemoryFileSystem& files, const std::vector<float>& values) {
     write_safetensors(files, "m", {{"x", {values.size()}, read_values(values)}});
   };
-  test::MemoryFileSystem whole;
+  env::MemoryFileSystem whole;
   write(whole, new_values);
   const uint64_t operations = whole.operations();
   CHECK(operations >= 7);  // Create, three appends, sync, rename, sync of the directory.
@@ -263,7 +263,7 @@ TEST_CASE("safetensors: a write that fails anywhere leaves the old file") {
   for (uint64_t n = 0; n < operations; ++n) {
     for (const bool for_good : {false, true}) {
       CAPTURE(n, for_good);
-      test::MemoryFileSystem files;
+      env::MemoryFileSystem files;
       write(files, old_values);
       const auto old_bytes = files.bytes_of("m");
       files.fail_at(n, ENOSPC, for_good);

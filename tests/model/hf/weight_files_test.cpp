@@ -15,8 +15,8 @@
 #include "model/hf/hf_directory.hpp"
 #include "model/hf/known_models.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/env/memory_file_system.hpp"
 #include "tests/model/files.hpp"
-#include "tests/support/memory_file_system.hpp"
 #include "tests/support/mutations.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -210,14 +210,14 @@ TEST_CASE("weight files: a writer that dies leaves the old weights, the new ones
   const Weights old_weights = init_weights(small_config(), 1);
   const Weights new_weights = init_weights(small_config(), 2);
   constexpr uint64_t kOne = 1 << 30, kSome = 12'000;
-  const auto write = [](test::MemoryFileSystem& files, const Weights& weights, uint64_t bytes_max) {
+  const auto write = [](env::MemoryFileSystem& files, const Weights& weights, uint64_t bytes_max) {
     files.create_directories("d");
     write_weights(files, "d", tensors_of(weights), Dtype::kF32, bytes_max);
   };
   // What a loader finds in `files`: it prefers the one file, and goes by the index else.
-  const auto found = [&](test::MemoryFileSystem& files) -> std::string {
+  const auto found = [&](env::MemoryFileSystem& files) -> std::string {
     const auto same = [&](const Weights& weights, uint64_t bytes_max) {
-      test::MemoryFileSystem other;
+      env::MemoryFileSystem other;
       write(other, weights, bytes_max);
       for (const auto& entry : other.list("d"))
         if (!files.exists("d/" + entry.name) ||
@@ -233,7 +233,7 @@ TEST_CASE("weight files: a writer that dies leaves the old weights, the new ones
   };
   for (const uint64_t before : {kOne, kSome})
     for (const uint64_t after : {kOne, kSome}) {
-      test::MemoryFileSystem whole;
+      env::MemoryFileSystem whole;
       write(whole, old_weights, before);
       const uint64_t first = whole.operations();
       write(whole, new_weights, after);
@@ -242,7 +242,7 @@ TEST_CASE("weight files: a writer that dies leaves the old weights, the new ones
       std::string last = "old";
       for (uint64_t n = 0; n < operations; ++n) {
         CAPTURE(before, after, n, operations);
-        test::MemoryFileSystem files;
+        env::MemoryFileSystem files;
         write(files, old_weights, before);
         files.fail_at(n, EIO, true);
         CHECK_THROWS_AS(write(files, new_weights, after), env::FileError);

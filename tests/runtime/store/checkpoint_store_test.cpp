@@ -8,8 +8,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include "runtime/env/memory_file_system.hpp"
 #include "runtime/store/checkpoint_format.hpp"
-#include "tests/support/memory_file_system.hpp"
 #include "tests/support/seeds.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -17,7 +17,7 @@ using namespace thespis;
 using namespace thespis::store;
 using Catch::Matchers::ContainsSubstring;
 using env::KeyedRandom;
-using test::MemoryFileSystem;
+using env::MemoryFileSystem;
 
 namespace {
 

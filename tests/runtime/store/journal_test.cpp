@@ -8,14 +8,14 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include "tests/support/memory_file_system.hpp"
+#include "runtime/env/memory_file_system.hpp"
 #include "tests/support/seeds.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 using namespace thespis;
 using namespace thespis::store;
 using env::KeyedRandom;
-using test::MemoryFileSystem;
+using env::MemoryFileSystem;
 
 namespace {
 

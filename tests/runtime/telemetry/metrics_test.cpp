@@ -11,8 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "runtime/env/memory_file_system.hpp"
 #include "runtime/telemetry/log.hpp"
-#include "tests/support/memory_file_system.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 using namespace thespis;
@@ -29,7 +29,7 @@ std::string text_of(const env::FileSystem& files, const std::string& path) {
 }  // namespace
 
 TEST_CASE("metrics: a line an object, in the order of its keys, complete at once") {
-  test::MemoryFileSystem files;
+  env::MemoryFileSystem files;
   MetricsWriter writer(files, "m");
   writer.write({{"step", 1}, {"reward", 0.5}, {"age", 0}});
   CHECK(text_of(files, "m") == "{\"step\":1,\"reward\":0.5,\"age\":0}\n");
@@ -38,7 +38,7 @@ TEST_CASE("metrics: a line an object, in the order of its keys, complete at once
 }
 
 TEST_CASE("metrics: a resumed run writes no step twice and leaves no torn line") {
-  test::MemoryFileSystem files;
+  env::MemoryFileSystem files;
   {
     MetricsWriter writer(files, "m");
     for (int step = 0; step <= 4; ++step) writer.write({{"step", step}, {"x", 1}});
@@ -60,7 +60,7 @@ TEST_CASE("metrics: a resumed run writes no step twice and leaves no torn line")
 
 TEST_CASE(
     "metrics: resuming without a file begins one, and one that needs no repair is not rewritten") {
-  test::MemoryFileSystem files;
+  env::MemoryFileSystem files;
   MetricsWriter::resume(files, "m", 5).write({{"step", 6}});
   const uint64_t before = files.operations();
   MetricsWriter::resume(files, "m", 6);
@@ -69,7 +69,7 @@ TEST_CASE(
 }
 
 TEST_CASE("summary: a failed write leaves the one before") {
-  test::MemoryFileSystem files;
+  env::MemoryFileSystem files;
   write_summary(files, "s", {{"steps", 1}});
   CHECK(Json::parse(text_of(files, "s")) == Json{{"steps", 1}});
   for (uint64_t n = 0; n < 4; ++n) {  // Create, write, sync, rename.

@@ -13,9 +13,9 @@
 #include "runtime/env/file_system.hpp"
 #include "runtime/env/random.hpp"
 
-namespace thespis::test {
+namespace thespis::env {
 
-class MemoryFileSystem final : public env::FileSystem {
+class MemoryFileSystem final : public FileSystem {
   struct Node {
     bool is_directory = false;
     std::vector<std::byte> bytes, synced_bytes;
@@ -34,58 +34,63 @@ class MemoryFileSystem final : public env::FileSystem {
   void fail_never() { fail_at_.reset(); }
   uint64_t operations() const { return operations_; }
 
-  void crash(env::KeyedRandom& random) { crash_node(*root_, random); }
+  void crash(KeyedRandom& random) { crash_node(*root_, random); }
 
-  /// A file's bytes, to damage them.
+  /// A file's bytes, to damage what is not synced of them.
   std::vector<std::byte>& bytes_of(const std::string& path) { return file(path).bytes; }
+  /// The medium itself has other bytes now.
+  void damage(const std::string& path, std::vector<std::byte> bytes) {
+    Node& node = file(path);
+    node.bytes = node.synced_bytes = std::move(bytes);
+  }
 
   std::vector<std::byte> read(const std::string& path, uint64_t size_bytes_max) const override {
     const Node& node = file(path);
-    if (node.bytes.size() > size_bytes_max) throw env::FileError(path + ": too large", EFBIG);
+    if (node.bytes.size() > size_bytes_max) throw FileError(path + ": too large", EFBIG);
     return node.bytes;
   }
   bool exists(const std::string& path) const override { return find(path) != nullptr; }
   uint64_t size_bytes(const std::string& path) const override { return file(path).bytes.size(); }
-  std::vector<env::DirectoryEntry> list(const std::string& path) const override {
-    std::vector<env::DirectoryEntry> entries;
+  std::vector<DirectoryEntry> list(const std::string& path) const override {
+    std::vector<DirectoryEntry> entries;
     for (const auto& [name, node] : directory(path).names)
       entries.push_back({name, node->is_directory});
     return entries;
   }
-  std::unique_ptr<env::File> create(const std::string& path) override {
+  std::unique_ptr<File> create(const std::string& path) override {
     count(path, "created");
-    auto& slot = directory(env::parent_directory(path)).names[leaf(path)];
+    auto& slot = directory(parent_directory(path)).names[leaf(path)];
     if (slot == nullptr) slot = std::make_shared<Node>();
     slot->bytes.clear();
     return std::make_unique<OpenFile>(*this, slot, path);
   }
-  std::unique_ptr<env::File> open_to_append(const std::string& path) override {
+  std::unique_ptr<File> open_to_append(const std::string& path) override {
     count(path, "opened");
-    auto& slot = directory(env::parent_directory(path)).names[leaf(path)];
+    auto& slot = directory(parent_directory(path)).names[leaf(path)];
     if (slot == nullptr) slot = std::make_shared<Node>();
     return std::make_unique<OpenFile>(*this, slot, path);
   }
   void rename(const std::string& from, const std::string& to) override {
     count(from, "renamed");
     const NodePtr node = find(from), target = find(to);
-    if (node == nullptr) env::throw_file_error(from, "renamed", ENOENT);
+    if (node == nullptr) throw_file_error(from, "renamed", ENOENT);
     if (target != nullptr && target->is_directory && !target->names.empty())
-      env::throw_file_error(from, "renamed", ENOTEMPTY);
-    directory(env::parent_directory(from)).names.erase(leaf(from));
-    directory(env::parent_directory(to)).names[leaf(to)] = node;
+      throw_file_error(from, "renamed", ENOTEMPTY);
+    directory(parent_directory(from)).names.erase(leaf(from));
+    directory(parent_directory(to)).names[leaf(to)] = node;
   }
   void create_directories(const std::string& path) override {
     if (exists(path)) return;
-    create_directories(env::parent_directory(path));
+    create_directories(parent_directory(path));
     count(path, "created");
     const auto node = std::make_shared<Node>();
     node->is_directory = true;
-    directory(env::parent_directory(path)).names[leaf(path)] = node;
+    directory(parent_directory(path)).names[leaf(path)] = node;
   }
   void remove_tree(const std::string& path) override {
     if (!exists(path)) return;
     count(path, "removed");
-    directory(env::parent_directory(path)).names.erase(leaf(path));
+    directory(parent_directory(path)).names.erase(leaf(path));
   }
   void sync_directory(const std::string& path) override {
     count(path, "synced");
@@ -93,7 +98,7 @@ class MemoryFileSystem final : public env::FileSystem {
   }
 
  private:
-  class OpenFile final : public env::File {
+  class OpenFile final : public File {
    public:
     OpenFile(MemoryFileSystem& files, NodePtr node, std::string path)
         : files_(files), node_(std::move(node)), path_(std::move(path)) {}
@@ -101,7 +106,7 @@ class MemoryFileSystem final : public env::FileSystem {
       auto& out = node_->bytes;
       try {
         files_.count(path_, "written");
-      } catch (const env::FileError&) {
+      } catch (const FileError&) {
         out.insert(out.end(), bytes.begin(), bytes.begin() + static_cast<long>(bytes.size() / 2));
         throw;
       }
@@ -125,7 +130,7 @@ class MemoryFileSystem final : public env::FileSystem {
   void count(const std::string& path, const std::string& done) {
     const uint64_t operation = operations_++;
     if (fail_at_ && (operation == *fail_at_ || (for_good_ && operation > *fail_at_)))
-      env::throw_file_error(path, done, error_number_);
+      throw_file_error(path, done, error_number_);
   }
   static std::string leaf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
   NodePtr find(const std::string& path) const {
@@ -142,15 +147,15 @@ class MemoryFileSystem final : public env::FileSystem {
   }
   Node& file(const std::string& path) const {
     const NodePtr node = find(path);
-    if (node == nullptr || node->is_directory) env::throw_file_error(path, "read", ENOENT);
+    if (node == nullptr || node->is_directory) throw_file_error(path, "read", ENOENT);
     return *node;
   }
   Node& directory(const std::string& path) const {
     const NodePtr node = find(path);
-    if (node == nullptr || !node->is_directory) env::throw_file_error(path, "listed", ENOENT);
+    if (node == nullptr || !node->is_directory) throw_file_error(path, "listed", ENOENT);
     return *node;
   }
-  void crash_node(Node& node, env::KeyedRandom& random) {
+  void crash_node(Node& node, KeyedRandom& random) {
     if (node.is_directory) {
       if (random.below(2) == 0) node.names = node.synced_names;
       node.synced_names = node.names;
@@ -173,4 +178,4 @@ class MemoryFileSystem final : public env::FileSystem {
   bool for_good_ = false;
 };
 
-}  // namespace thespis::test
+}  // namespace thespis::env
