@@ -7,12 +7,12 @@
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/error.hpp"
 #include "runtime/env/random.hpp"
+#include "tests/support/goldens.hpp"
 #include "tests/support/seeds.hpp"
 
 using namespace thespis;
@@ -50,8 +50,7 @@ TEST_CASE("advantage: equal rewards give exact zeros, also where their mean roun
 }
 
 TEST_CASE("advantage: the numbers of PyTorch") {
-  std::ifstream file(THESPIS_SOURCE_DIR "/tests/golden/loss_goldens.json");
-  const auto goldens = nlohmann::json::parse(file);
+  const auto goldens = test::goldens("loss_goldens.json");
   size_t compared = 0;
   for (const auto& group : goldens["groups"]) {
     const auto rewards = group["rewards"].get<std::vector<float>>();

@@ -8,11 +8,11 @@
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
-#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 
 #include "runtime/env/random.hpp"
+#include "tests/support/goldens.hpp"
 #include "tests/support/seeds.hpp"
 
 using namespace thespis;
@@ -201,8 +201,7 @@ TEST_CASE("policy loss: an on-policy first update has ratio exactly 1 and clips 
 }
 
 TEST_CASE("policy loss: the numbers of PyTorch autograd") {
-  std::ifstream file(THESPIS_SOURCE_DIR "/tests/golden/loss_goldens.json");
-  const auto goldens = nlohmann::json::parse(file);
+  const auto goldens = test::goldens("loss_goldens.json");
   std::vector<Sequence> step;
   const auto& in = goldens["inputs"];
   for (size_t i = 0; i < in["mask"].size(); ++i) {

@@ -6,12 +6,12 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "model/engine/executor.hpp"
 #include "model/engine/generator.hpp"
 #include "model/hf/hf_config.hpp"
+#include "tests/support/goldens.hpp"
 
 using namespace thespis;
 using namespace thespis::model;
@@ -69,9 +69,7 @@ std::vector<std::vector<double>> all_logprobs(const Policy& policy, std::vector<
 }  // namespace
 
 TEST_CASE("families: logits and greedy texts are those of transformers") {
-  std::ifstream file(THESPIS_SOURCE_DIR "/tests/golden/families.json");
-  REQUIRE(file);
-  const json golden = json::parse(file);
+  const json golden = test::goldens("families.json");
   const std::string kind = GENERATE("qwen2", "qwen2 yarn", "qwen3", "llama");
   CAPTURE(kind);
   const json& expected = golden.at("models").at(kind);

@@ -5,11 +5,11 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "model/engine/trainer.hpp"
 #include "model/hf/hf_config.hpp"
+#include "tests/support/goldens.hpp"
 
 using namespace thespis;
 using namespace thespis::model;
@@ -50,10 +50,7 @@ void check_summary(const json& expected, std::span<const float> values, double t
 }  // namespace
 
 TEST_CASE("golden: log-probs, gradients and AdamW are those of transformers on PyTorch") {
-  const std::string path = THESPIS_SOURCE_DIR "/tests/golden/engine.json";
-  std::ifstream file(path);
-  REQUIRE(file);
-  const json golden = json::parse(file);
+  const json golden = test::goldens("engine.json");
   const std::string kind = GENERATE("qwen2", "qwen2 yarn", "qwen3", "llama");
   CAPTURE(kind);
   const json& expected = golden.at("models").at(kind);

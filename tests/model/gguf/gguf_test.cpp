@@ -16,6 +16,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/env/memory_file_system.hpp"
 #include "tests/model/files.hpp"
+#include "tests/model/small_config.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 using namespace thespis;
@@ -147,20 +148,12 @@ json tokenizer_json(const json& splits) {
 }
 
 ModelConfig small_config(const std::string& type) {
-  ModelConfig c;
-  c.model_type = type;
+  ModelConfig c = test::small_config(type, type == "qwen2");
   c.vocab_size = 8;
   c.hidden_size = 32;
   c.layer_count = 1;
-  c.head_count = 4;
-  c.kv_head_count = 2;
   c.head_dim = type == "qwen2" ? 8 : 16;
   c.ffn_size = 40;  // No multiple of 32: down_proj cannot be in blocks.
-  c.context_max = 64;
-  c.tied_embeddings = type == "qwen2";
-  c.qkv_bias = type == "qwen2";
-  c.qk_norm = type == "qwen3";
-  c.bos_token = -1;
   c.eos_tokens = {4, 5};
   return c;
 }

@@ -12,6 +12,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/env/random.hpp"
+#include "tests/support/goldens.hpp"
 #include "tests/support/mutations.hpp"
 #include "tests/support/seeds.hpp"
 
@@ -60,8 +61,7 @@ const json& golden(const json& goldens, const std::string& name) {
 }  // namespace
 
 TEST_CASE("config: files of transformers give the shapes of transformers") {
-  std::ifstream file(THESPIS_SOURCE_DIR "/tests/golden/hf_goldens.json");
-  const json goldens = json::parse(file);
+  const json goldens = test::goldens("hf_goldens.json");
   for (const char* name : {"qwen2 tied", "qwen3 head_dim", "llama"}) {
     CAPTURE(name);
     const json& g = golden(goldens, name);
@@ -194,8 +194,7 @@ TEST_CASE("config: a file cut short at any length is one InputError") {
 TEST_CASE("config: random mutations give InputErrors and nothing else", "[fuzz]") {
   CAPTURE(test::seed());
   std::vector<std::string> corpus = {small_document().dump()};
-  std::ifstream goldens(THESPIS_SOURCE_DIR "/tests/golden/hf_goldens.json");
-  const json written = json::parse(goldens);
+  const json written = test::goldens("hf_goldens.json");
   for (const json& g : written["configs"]) corpus.push_back(g["text"]);
   std::ifstream records(THESPIS_SOURCE_DIR "/../shared/data/model_configs/model_configs.jsonl");
   for (std::string line; std::getline(records, line);)

@@ -15,6 +15,7 @@
 #include "model/tokenizer/tokenizer.hpp"
 #include "runtime/base/error.hpp"
 #include "tests/model/files.hpp"
+#include "tests/model/small_config.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 using namespace thespis;
@@ -22,24 +23,6 @@ using namespace thespis::model;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-ModelConfig small_config(const std::string& model_type, bool tied) {
-  ModelConfig c;
-  c.model_type = model_type;
-  c.vocab_size = 12;
-  c.hidden_size = 8;
-  c.layer_count = 2;
-  c.head_count = 4;
-  c.kv_head_count = 2;
-  c.head_dim = model_type == "qwen3" ? 6 : 2;
-  c.ffn_size = 10;
-  c.context_max = 64;
-  c.tied_embeddings = tied;
-  c.qkv_bias = model_type == "qwen2";
-  c.qk_norm = model_type == "qwen3";
-  c.eos_tokens = {2};
-  return c;
-}
 
 constexpr const char* kTokenizer = R"({
   "added_tokens": [{"id": 2, "content": "<e>", "single_word": false, "lstrip": false,
@@ -96,7 +79,7 @@ TEST_CASE("model directory: what is saved is loaded bit for bit") {
       CAPTURE(type, tied);
       const test::TemporaryDirectory temporary;
       const auto dir = std::filesystem::path(temporary.path()) / "new" / "model";
-      const Weights weights = init_weights(small_config(type, tied), 7);
+      const Weights weights = init_weights(test::small_config(type, tied), 7);
       save_model(dir, weights, {{kTokenizerFile, kTokenizer}});
       const Weights loaded = load_weights(dir);
       CHECK(loaded.config == weights.config);
@@ -105,7 +88,7 @@ TEST_CASE("model directory: what is saved is loaded bit for bit") {
       CHECK(tokenizer.json() == kTokenizer);
       CHECK(tokenizer.eos_token() == 2);
 
-      const Weights later = init_weights(small_config(type, tied), 8);
+      const Weights later = init_weights(test::small_config(type, tied), 8);
       save_model(dir, later, load_companions(dir));  // Over the old one.
       CHECK(load_weights(dir).checksum() == later.checksum());
       size_t files = 0;
@@ -115,7 +98,7 @@ TEST_CASE("model directory: what is saved is loaded bit for bit") {
 }
 
 TEST_CASE("model directory: tensors that do not fit the config are named with both shapes") {
-  const ModelConfig config = small_config("qwen2", true);
+  const ModelConfig config = test::small_config("qwen2", true);
   CHECK(Spoiled(config).verdict() == "same");
   Spoiled missing(config);
   missing.erase("model.layers.1.self_attn.k_proj.bias");
@@ -138,14 +121,14 @@ TEST_CASE("model directory: tensors that do not fit the config are named with bo
 }
 
 TEST_CASE("model directory: a head beside tied embeddings must be the embedding") {
-  Spoiled same(small_config("qwen2", true));
+  Spoiled same(test::small_config("qwen2", true));
   same.tensors.push_back(same.at("model.embed_tokens.weight"));
   same.tensors.back().name = "lm_head.weight";
   CHECK(same.verdict() == "same");
-  Spoiled other(small_config("qwen2", true));
+  Spoiled other(test::small_config("qwen2", true));
   other.add("lm_head.weight", {12, 8});
   CHECK_THAT(other.verdict(), ContainsSubstring("lm_head.weight differs from model.embed_tokens"));
-  Spoiled untied(small_config("llama", false));
+  Spoiled untied(test::small_config("llama", false));
   untied.erase("lm_head.weight");
   CHECK_THAT(untied.verdict(), ContainsSubstring("tensor lm_head.weight [12, 8] is missing"));
 }
@@ -155,14 +138,14 @@ TEST_CASE("model directory: missing files are refused by name") {
   const std::filesystem::path dir = temporary.path();
   CHECK_THROWS_WITH(load_weights(dir / "none"),
                     ContainsSubstring("none/config.json: cannot be opened"));
-  test::write_file(dir / kConfigFile, config_to_json(small_config("qwen2", true)));
+  test::write_file(dir / kConfigFile, config_to_json(test::small_config("qwen2", true)));
   CHECK_THROWS_WITH(load_weights(dir), ContainsSubstring("model.safetensors: cannot be opened"));
 }
 
 TEST_CASE("model directory: a config of a petabyte beside a small file allocates nothing") {
   const test::TemporaryDirectory temporary;
   const std::filesystem::path dir = temporary.path();
-  const Weights weights = init_weights(small_config("llama", true), 1);
+  const Weights weights = init_weights(test::small_config("llama", true), 1);
   save_model(dir, weights, {{kTokenizerFile, kTokenizer}});
   auto config = nlohmann::json::parse(config_to_json(weights.config));
   config["vocab_size"] = 1 << 22;
@@ -177,14 +160,15 @@ TEST_CASE("model directory: a tokenizer that does not fit the model is not saved
   const test::TemporaryDirectory temporary;
   const std::filesystem::path dir = temporary.path();
   const CompanionFiles companions = {{kTokenizerFile, kTokenizer}};
-  ModelConfig config = small_config("qwen2", true);
+  ModelConfig config = test::small_config("qwen2", true);
   config.eos_tokens = {5};
   CHECK_THROWS_WITH(save_model(dir, Weights(config), companions), ContainsSubstring("no token 5"));
   config.eos_tokens = {1};
   config.vocab_size = 2;
   CHECK_THROWS_WITH(save_model(dir, Weights(config), companions),
                     ContainsSubstring("has 3 tokens; the model has 2"));
-  CHECK_THROWS_AS(save_model(dir, Weights(small_config("qwen2", true)), {{kTokenizerFile, "{}"}}),
-                  InputError);
+  CHECK_THROWS_AS(
+      save_model(dir, Weights(test::small_config("qwen2", true)), {{kTokenizerFile, "{}"}}),
+      InputError);
   CHECK_FALSE(std::filesystem::exists(dir / kConfigFile));
 }

@@ -10,13 +10,13 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "model/hf/safetensors_writer.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/env/memory_file_system.hpp"
 #include "tests/model/files.hpp"
+#include "tests/support/goldens.hpp"
 #include "tests/support/mutations.hpp"
 #include "tests/support/seeds.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -79,8 +79,7 @@ std::string small_file() {
 }  // namespace
 
 TEST_CASE("safetensors: a file of the Hugging Face library") {
-  std::ifstream stream(THESPIS_SOURCE_DIR "/tests/golden/hf_goldens.json");
-  const json golden = json::parse(stream)["files"][0];
+  const json golden = test::goldens("hf_goldens.json")["files"][0];
   Fixture fixture;
   const auto file = fixture.open(from_hex(golden["hex"]));
   CHECK(file.metadata().at("note") == "golden");
@@ -232,8 +231,7 @@ TEST_CASE("safetensors: a file cut short at any length is one InputError") {
 TEST_CASE("safetensors: random mutations give InputErrors and nothing else", "[fuzz]") {
   CAPTURE(test::seed());
   Fixture fixture;
-  std::ifstream stream(THESPIS_SOURCE_DIR "/tests/golden/hf_goldens.json");
-  const json golden = json::parse(stream)["files"][0];
+  const json golden = test::goldens("hf_goldens.json")["files"][0];
   auto pieces = test::json_pieces();
   pieces.insert(pieces.end(), {"\"F16\"", "\"BF16\"", "\"data_offsets\"", "\"shape\"", "8", "44"});
   test::Mutations mutations(13, {small_file(), from_hex(golden["hex"])}, pieces);

@@ -17,6 +17,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/env/memory_file_system.hpp"
 #include "tests/model/files.hpp"
+#include "tests/model/small_config.hpp"
 #include "tests/support/mutations.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -29,18 +30,12 @@ namespace fs = std::filesystem;
 namespace {
 
 ModelConfig small_config() {
-  ModelConfig c;
-  c.model_type = "qwen3";
+  ModelConfig c = test::small_config("qwen3", false);
   c.vocab_size = 24;
   c.hidden_size = 16;
   c.layer_count = 3;
-  c.head_count = 4;
-  c.kv_head_count = 2;
   c.head_dim = 8;
   c.ffn_size = 20;
-  c.context_max = 64;
-  c.tied_embeddings = c.qkv_bias = false;
-  c.qk_norm = true;
   return c;
 }
 

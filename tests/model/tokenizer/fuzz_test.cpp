@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "model/tokenizer/byte_level.hpp"
@@ -16,6 +15,7 @@
 #include "model/tokenizer/utf8.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/zstd.hpp"
+#include "tests/support/goldens.hpp"
 #include "tests/support/mutations.hpp"
 #include "tests/support/seeds.hpp"
 
@@ -27,11 +27,6 @@ namespace fs = std::filesystem;
 namespace {
 
 const fs::path kTokenizers = THESPIS_SOURCE_DIR "/../shared/data/tokenizers";
-
-json goldens() {
-  std::ifstream file(THESPIS_SOURCE_DIR "/tests/golden/byte_level_goldens.json");
-  return json::parse(file);
-}
 
 /// The tokenizer with its first merges and the tokens that these need.
 json cut_down(json document, size_t merges_max) {
@@ -59,7 +54,7 @@ json cut_down(json document, size_t merges_max) {
 /// Small tokenizers, and real ones where they are.
 std::vector<json> documents() {
   std::vector<json> out;
-  const json all = goldens();
+  const json all = test::goldens("byte_level_goldens.json");
   for (const json& golden : all["whole"]) out.push_back(golden["tokenizer"]);
   for (const json& golden : all["pieces"]) {
     if (golden["pre_tokenizer"].dump().find("ByteLevel") == std::string::npos) continue;
@@ -77,7 +72,7 @@ std::vector<json> documents() {
 
 std::vector<std::string> patterns() {
   std::vector<std::string> out;
-  const json all = goldens();
+  const json all = test::goldens("byte_level_goldens.json");
   for (const json& golden : all["pieces"]) {
     const json& pre = golden["pre_tokenizer"];
     for (const json& step : pre.contains("pretokenizers") ? pre["pretokenizers"] : json{pre})
@@ -88,7 +83,7 @@ std::vector<std::string> patterns() {
 }
 
 std::vector<std::string> texts() {
-  const json all = goldens();
+  const json all = test::goldens("byte_level_goldens.json");
   auto out = all["texts"].get<std::vector<std::string>>();
   for (const json& c : all["whole"][0]["cases"]) out.push_back(c["text"].get<std::string>());
   out.emplace_back(300, 'a');

@@ -5,7 +5,6 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "model/tokenizer/byte_level.hpp"
@@ -15,6 +14,7 @@
 #include "model/tokenizer/stream_decoder.hpp"
 #include "model/tokenizer/utf8.hpp"
 #include "runtime/base/error.hpp"
+#include "tests/support/goldens.hpp"
 
 using namespace thespis;
 using namespace thespis::model;
@@ -22,11 +22,6 @@ using Catch::Matchers::ContainsSubstring;
 using nlohmann::json;
 
 namespace {
-
-json goldens() {
-  std::ifstream file(THESPIS_SOURCE_DIR "/tests/golden/byte_level_goldens.json");
-  return json::parse(file);
-}
 
 std::vector<std::string> pieces_of(const PreTokenizer& pre, std::string_view text) {
   PreTokenizer::Scratch scratch;
@@ -50,7 +45,7 @@ std::string pattern_error(std::string_view pattern) {
 }  // namespace
 
 TEST_CASE("pre-tokenizer: the pieces of the Hugging Face library") {
-  const json all = goldens();
+  const json all = test::goldens("byte_level_goldens.json");
   const auto texts = all["texts"].get<std::vector<std::string>>();
   size_t compared = 0;
   for (const json& golden : all["pieces"]) {
@@ -68,7 +63,7 @@ TEST_CASE("pre-tokenizer: the pieces of the Hugging Face library") {
 
 TEST_CASE("tokenizer: added tokens of every kind, and BOS, as in the Hugging Face library") {
   size_t compared = 0;
-  const json all = goldens();
+  const json all = test::goldens("byte_level_goldens.json");
   for (const json& golden : all["whole"]) {
     const auto tokenizer = Tokenizer::parse(golden["tokenizer"].dump(), "t.json");
     for (const json& c : golden["cases"]) {
@@ -176,7 +171,7 @@ TEST_CASE("byte level: every byte has its character, and back") {
 }
 
 TEST_CASE("stream decoder: never half a character, and in sum what decode gives") {
-  const json golden = goldens()["whole"][0];
+  const json golden = test::goldens("byte_level_goldens.json")["whole"][0];
   const auto tokenizer = Tokenizer::parse(golden["tokenizer"].dump(), "t.json");
   const std::string text = "a日本<|end|>é 😶\u200d🌫️ word";
   const auto ids = tokenizer.encode(text);

@@ -7,12 +7,12 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/error.hpp"
 #include "runtime/env/random.hpp"
 #include "tests/model/files.hpp"
+#include "tests/support/goldens.hpp"
 #include "tests/support/mutations.hpp"
 #include "tests/support/seeds.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -23,11 +23,6 @@ using Catch::Matchers::ContainsSubstring;
 using nlohmann::json;
 
 namespace {
-
-json goldens() {
-  std::ifstream file(THESPIS_SOURCE_DIR "/tests/golden/tokenizer_goldens.json");
-  return json::parse(file);
-}
 
 json small_document() {
   return json::parse(R"({
@@ -68,7 +63,7 @@ std::string encode_refusal(const Tokenizer& tokenizer, std::string_view text) {
 
 TEST_CASE("tokenizer: ids and text of the Hugging Face library") {
   size_t compared = 0;
-  for (const json& golden : goldens()) {
+  for (const json& golden : test::goldens("tokenizer_goldens.json")) {
     const Tokenizer tokenizer = parse(golden["tokenizer"]);
     for (const json& c : golden["cases"]) {
       const auto text = c["text"].get<std::string>();
@@ -141,7 +136,7 @@ TEST_CASE("tokenizer: random text of the alphabet comes back") {
   const uint64_t seed = test::seed();
   CAPTURE(seed);
   env::KeyedRandom random(seed, env::Purpose::kData, 10);
-  for (const json& golden : goldens()) {
+  for (const json& golden : test::goldens("tokenizer_goldens.json")) {
     const Tokenizer tokenizer = parse(golden["tokenizer"]);
     std::vector<std::string> pieces;
     for (const auto& [text, id] : golden["tokenizer"]["model"]["vocab"].items())

@@ -3,19 +3,16 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <filesystem>
-#include <fstream>
-
 #include <nlohmann/json.hpp>
 
 #include "tasks/math/verify.hpp"
+#include "tests/support/goldens.hpp"
 
 using namespace thespis::tasks::math;
 
 TEST_CASE("math: SymPy's equal and nearly equal expressions") {
-  std::ifstream file(std::filesystem::path(THESPIS_SOURCE_DIR) / "tests/golden/math_goldens.json");
   size_t equal = 0, different = 0;
-  const auto goldens = nlohmann::json::parse(file);
+  const auto goldens = thespis::test::goldens("math_goldens.json");
   for (const auto& pair : goldens.at("pairs")) {
     const std::string a = pair.at("a"), b = pair.at("b");
     CAPTURE(a, b);
