@@ -63,19 +63,51 @@ void CodeJudge::loop(sandbox::Sandbox& sandbox) {
   }
 }
 
-void CodeJudge::judge_completion(std::shared_ptr<const tasks::CodeTask> task,
-                                 std::string completion, const tasks::GradeRules& rules,
-                                 tasks::GradeDone done) {
-  post([task = std::move(task), completion = std::move(completion), rules,
-        done = std::move(done)](sandbox::Sandbox& sandbox) {
-    tasks::grade_completion(sandbox, task, completion, rules, done);
+CodeJudge::Id CodeJudge::post_judgement(Start start, tasks::GradeDone done) {
+  const Id id = next_id_++;
+  post([this, id, start = std::move(start), done = std::move(done)](sandbox::Sandbox& sandbox) {
+    running_[id] = {};  // It may end before it has begun: an answer without a program.
+    auto stop = start(sandbox, [this, id, done](tasks::CodeReport report) {
+      running_.erase(id);
+      done(std::move(report));
+    });
+    const auto here = running_.find(id);
+    if (here != running_.end()) here->second = std::move(stop);
+  });
+  return id;
+}
+
+CodeJudge::Id CodeJudge::judge_completion(std::shared_ptr<const tasks::CodeTask> task,
+                                          std::string completion, const tasks::GradeRules& rules,
+                                          tasks::GradeDone done) {
+  return post_judgement(
+      [task = std::move(task), completion = std::move(completion), rules](sandbox::Sandbox& sandbox,
+                                                                          tasks::GradeDone ended) {
+        return tasks::grade_completion(sandbox, task, completion, rules, std::move(ended));
+      },
+      std::move(done));
+}
+
+CodeJudge::Id CodeJudge::judge_program(std::shared_ptr<const tasks::CodeTask> task,
+                                       std::string program, const tasks::GradeRules& rules,
+                                       tasks::GradeDone done) {
+  return post_judgement(
+      [task = std::move(task), program = std::move(program), rules](sandbox::Sandbox& sandbox,
+                                                                    tasks::GradeDone ended) {
+        return tasks::grade(sandbox, task, program, rules, std::move(ended));
+      },
+      std::move(done));
+}
+
+void CodeJudge::stop(Id judgement) {
+  post([this, judgement](sandbox::Sandbox&) {
+    const auto here = running_.find(judgement);
+    if (here != running_.end() && here->second) here->second();
   });
 }
 
-void CodeJudge::judge_program(std::shared_ptr<const tasks::CodeTask> task, std::string program,
-                              const tasks::GradeRules& rules, tasks::GradeDone done) {
-  post([task = std::move(task), program = std::move(program), rules, done = std::move(done)](
-           sandbox::Sandbox& sandbox) { tasks::grade(sandbox, task, program, rules, done); });
+void CodeJudge::ask(std::function<void()> alive) {
+  post([alive = std::move(alive)](sandbox::Sandbox&) { alive(); });
 }
 
 }  // namespace thespis

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -26,22 +27,32 @@ class CodeJudge {
   CodeJudge(const CodeJudge&) = delete;
   CodeJudge& operator=(const CodeJudge&) = delete;
 
-  /// Judges the program in a completion.
-  void judge_completion(std::shared_ptr<const tasks::CodeTask> task, std::string completion,
-                        const tasks::GradeRules& rules, tasks::GradeDone done);
+  using Id = uint64_t;
+  /// Judges the program in a completion. The id is for stop().
+  Id judge_completion(std::shared_ptr<const tasks::CodeTask> task, std::string completion,
+                      const tasks::GradeRules& rules, tasks::GradeDone done);
   /// Judges a program.
-  void judge_program(std::shared_ptr<const tasks::CodeTask> task, std::string program,
-                     const tasks::GradeRules& rules, tasks::GradeDone done);
+  Id judge_program(std::shared_ptr<const tasks::CodeTask> task, std::string program,
+                   const tasks::GradeRules& rules, tasks::GradeDone done);
+  /// What runs of it is killed; it is called back soon, with kInfrastructure unless it had ended.
+  void stop(Id judgement);
+  /// Calls `alive` on the thread as soon as that does anything at all.
+  void ask(std::function<void()> alive);
 
  private:
   using Work = std::function<void(sandbox::Sandbox&)>;
   void post(Work work);
+  /// Posts what starts a judgement; `start` gets what is to be called at its end.
+  using Start = std::function<tasks::StopGrade(sandbox::Sandbox&, tasks::GradeDone)>;
+  Id post_judgement(Start start, tasks::GradeDone done);
   void loop(sandbox::Sandbox& sandbox);
 
   std::mutex mutex_;  // work_.
   std::vector<Work> work_;
   std::atomic<bool> stopping_{false};
-  sandbox::Descriptor wake_;  // An eventfd.
+  std::atomic<Id> next_id_{1};
+  std::map<Id, tasks::StopGrade> running_;  // The thread's alone.
+  sandbox::Descriptor wake_;                // An eventfd.
   std::unique_ptr<env::Compute> thread_;
 };
 

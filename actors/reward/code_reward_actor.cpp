@@ -1,20 +1,26 @@
 #include "actors/reward/code_reward_actor.hpp"
 
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "actors/base/job_key.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/env/clock.hpp"
 #include "tasks/code/escape.hpp"
 #include "tasks/format_verifier.hpp"
 
 namespace thespis {
 namespace {
 
+using alive_atom = caf::atom_constant<caf::atom("alive")>;
 using canary_atom = caf::atom_constant<caf::atom("canary")>;
 using judged_atom = caf::atom_constant<caf::atom("judged")>;
+using pulse_atom = caf::atom_constant<caf::atom("pulse")>;
 
 constexpr size_t kTasksKept = 64;
+constexpr std::chrono::milliseconds kPulse{250};
 
 }  // namespace
 }  // namespace thespis
@@ -29,20 +35,36 @@ CodeRewardActor::CodeRewardActor(caf::actor_config& config, CodeRewardOptions op
 
 caf::behavior CodeRewardActor::make_behavior() {
   if (options_.canary_interval.count() > 0) release_canaries();
+  feel_pulse();
   return {
       [this](const wire::Message<wire::Judge>& job) { return judge(job); },
-      [this](const wire::Message<wire::Cancel>& cancel) {
-        // What runs ends within its limits; nobody is told of it.
-        std::erase_if(pending_, [&](const auto& entry) {
-          return key_of(entry.second.job) == key_of(cancel);
-        });
-      },
+      [this](const wire::Message<wire::Cancel>& what) { cancel(what); },
       [this](judged_atom, uint64_t id, const tasks::CodeReport& report) { on_report(id, report); },
       [this](canary_atom, uint64_t canary, const tasks::CodeReport& report) {
         on_canary(canary, report);
       },
       [this](tick_atom) { release_canaries(); },
+      [this](alive_atom) { is_alive_ = true; },
+      [this](pulse_atom) { feel_pulse(); },
   };
+}
+
+void CodeRewardActor::cancel(const wire::Message<wire::Cancel>& cancel) {
+  std::erase_if(pending_, [&](const auto& entry) {
+    if (key_of(entry.second.job) != key_of(cancel)) return false;
+    judge_->stop(entry.second.judgement);
+    return true;
+  });
+}
+
+void CodeRewardActor::feel_pulse() {
+  silent_ = is_alive_ ? 0 : silent_ + 1;
+  if (env::seconds(kPulse) * silent_ > options_.rules.wall_s)
+    return end(fmt::format("its judge has not stirred for {} s", env::seconds(kPulse) * silent_));
+  if (std::exchange(is_alive_, false))
+    judge_->ask(
+        [self = caf::actor_cast<caf::actor>(this)] { caf::anon_send(self, alive_atom::value); });
+  delayed_send(this, kPulse, pulse_atom::value);
 }
 
 std::shared_ptr<const tasks::CodeTask> CodeRewardActor::task_of(const std::string& row) {
@@ -66,12 +88,12 @@ caf::result<wire::Message<wire::Verdict>> CodeRewardActor::judge(
   }
   const uint64_t id = next_id_++;
   auto promise = make_response_promise();
-  pending_.emplace(id, Pending{promise, job});
-  judge_->judge_completion(
+  const CodeJudge::Id judgement = judge_->judge_completion(
       std::move(task), view->getCompletion(), options_.rules,
       [self = caf::actor_cast<caf::actor>(this), id](tasks::CodeReport report) {
         caf::anon_send(self, judged_atom::value, id, std::move(report));
       });
+  pending_.emplace(id, Pending{promise, job, judgement});
   return promise;
 }
 
@@ -93,6 +115,7 @@ void CodeRewardActor::on_report(uint64_t id, const tasks::CodeReport& report) {
     v.setJob(job->getJob());
     v.setOutcome(wire::Verdict::Outcome::SCORED);
     v.setScore(static_cast<float>(score));
+    v.setAnswer(tasks::escaped(tasks::behaviour_of(report), 500, false));
     v.setDetail(report.detail.empty() ? word
                                       : word + ": " + tasks::escaped(report.detail, 500, false));
     auto components = v.initComponents(2);

@@ -6,6 +6,8 @@
 //   CR-2  It judges programs of known verdict at its start and every canary interval. One wrong
 //         verdict, or none within the interval, ends it, with the canary's name as the reason: the
 //         pool takes its jobs to other workers and passes the alarm on.
+//   CR-3  A judge whose thread does nothing for as long as one run may take is taken for wedged,
+//         at most 0.5 s after that, and ends the worker in the same way.
 
 #include <map>
 #include <memory>
@@ -39,10 +41,13 @@ class CodeRewardActor : public caf::event_based_actor {
   struct Pending {
     caf::response_promise promise;
     wire::Message<wire::Judge> job;
+    CodeJudge::Id judgement = 0;
   };
   caf::result<wire::Message<wire::Verdict>> judge(const wire::Message<wire::Judge>& job);
   std::shared_ptr<const tasks::CodeTask> task_of(const std::string& row);
   void on_report(uint64_t id, const tasks::CodeReport& report);
+  void cancel(const wire::Message<wire::Cancel>& cancel);
+  void feel_pulse();
   void release_canaries();
   void on_canary(size_t canary, const tasks::CodeReport& report);
   void end(const std::string& why);
@@ -54,6 +59,8 @@ class CodeRewardActor : public caf::event_based_actor {
   // Tasks read last: a group's samples share one.
   std::map<std::string, std::shared_ptr<const tasks::CodeTask>> tasks_;
   size_t canaries_out_ = 0;  // Of this round, not judged yet.
+  bool is_alive_ = true;     // The judge's thread has answered.
+  uint32_t silent_ = 0;      // Pulses for which it has not.
 };
 
 }  // namespace thespis

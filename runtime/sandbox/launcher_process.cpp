@@ -19,8 +19,8 @@ THESPIS_EMBED(thespis_launcher_image, THESPIS_LAUNCHER_IMAGE);
 namespace thespis::sandbox {
 namespace {
 
-/// Starting an interpreter on a machine with other work takes its time.
-constexpr timeval kPatience{90, 0};
+/// Starting a launcher or an interpreter on a machine with other work takes its time.
+constexpr timeval kPatience{20, 0}, kPatienceAtStart{90, 0};
 
 [[noreturn]] void refuse(const std::string& what, int error) {
   throw Error("sandbox: " + what + ": " + std::strerror(error));
@@ -34,7 +34,6 @@ LauncherProcess::LauncherProcess(Layers without) {
   if (!image) refuse("no memory for the launcher", errno);
   SocketPair pair = socket_pair(SOCK_SEQPACKET);
   if (!pair.ours) refuse("no socket for the launcher", errno);
-  ::setsockopt(pair.ours.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   posix_spawn_file_actions_t actions;
   if (::posix_spawn_file_actions_init(&actions) != 0) refuse("no memory", ENOMEM);
   // It finds its socket where standard input would be.
@@ -51,6 +50,7 @@ LauncherProcess::LauncherProcess(Layers without) {
 
 LauncherProcess::~LauncherProcess() {
   control_.reset();  // It ends by itself and removes what it made.
+  if (lost_) ::kill(pid_, SIGKILL);
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
@@ -62,6 +62,10 @@ LauncherReply LauncherProcess::call(const LauncherRequest& request, int attached
     reply.error = "the launcher is gone";
     return reply;
   };
+  const bool slow =
+      request.call == LauncherCall::kStartZygote || request.call == LauncherCall::kHello;
+  const timeval& patience = slow ? kPatienceAtStart : kPatience;
+  ::setsockopt(control_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   const std::array fds = {attached};
   if (!send_all(control_.get(), encode(request), std::span(fds.data(), attached < 0 ? 0 : 1)))
     return lost();

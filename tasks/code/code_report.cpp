@@ -1,5 +1,7 @@
 #include "tasks/code/code_report.hpp"
 
+#include <fmt/format.h>
+
 #include "runtime/base/assert.hpp"
 
 namespace thespis::tasks {
@@ -26,6 +28,17 @@ std::string_view name(CodeVerdict verdict) {
       return "infrastructure";
   }
   THESPIS_ASSERT(false);
+}
+
+std::string behaviour_of(const CodeReport& report) {
+  for (size_t i = 0; i < report.reports.size(); ++i) {
+    const TestReport& test = report.reports[i];
+    if (test.verdict == CodeVerdict::kPassed) continue;
+    // What else a detail says differs from run to run: seconds, addresses.
+    const bool told = test.verdict == CodeVerdict::kWrong;
+    return fmt::format("test {}: {}", i + 1, told ? test.detail : std::string(name(test.verdict)));
+  }
+  return report.reports.empty() ? std::string() : std::string(name(CodeVerdict::kPassed));
 }
 
 }  // namespace thespis::tasks

@@ -40,4 +40,8 @@ struct CodeReport {
   double cpu_s = 0;  ///< Of all runs together.
 };
 
+/// What stands for a program in a majority vote: what it did in its tests, up to the first that it
+/// did not pass. Programs that gave the same have the same; empty where none ran.
+std::string behaviour_of(const CodeReport& report);
+
 }  // namespace thespis::tasks

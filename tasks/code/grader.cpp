@@ -1,6 +1,7 @@
 #include "tasks/code/grader.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,27 +13,72 @@ namespace {
 
 constexpr uint32_t kAttemptsMax = 2;  // Of what the sandbox could not run.
 
+CodeReport report_without_tests(const CodeTask& task, CodeVerdict verdict, std::string detail) {
+  CodeReport report;
+  report.verdict = verdict;
+  report.detail = std::move(detail);
+  report.tests = task.tests.size();
+  return report;
+}
+
 /// One answer under way. Lives as long as one of its processes does.
 class Grading : public std::enable_shared_from_this<Grading> {
  public:
-  Grading(std::shared_ptr<const RunContext> context, const GradeRules& rules, GradeDone done)
+  Grading(std::shared_ptr<RunContext> context, const GradeRules& rules, GradeDone done)
       : context_(std::move(context)),
         rules_(rules),
         done_(std::move(done)),
         reports_(context_->task->tests.size()) {}
 
-  void start_more() {
-    const bool may_start = !stopped_ && running_ < std::max(1u, rules_.parallel_tests);
-    if (may_start && next_ < reports_.size()) {
-      const size_t begin = std::exchange(next_, unit_end(next_));
-      ++running_;
-      run(begin, next_, 1);
-      return start_more();  // As deep as tests run at once, since run() only starts.
-    }
-    if (running_ == 0 && done_) finish();
+  void start() {
+    const auto& tests = context_->task->tests;
+    const bool runs_as_is = std::any_of(tests.begin(), tests.end(), [](const CodeTest& t) {
+      return t.kind == CodeTest::Kind::kStdio;
+    });
+    if (runs_as_is) return compile(1);
+    start_more();
+  }
+
+  void stop() {
+    cancelled_ = stopped_ = true;
+    for (const auto& [begin, jobs] : running_) stop_tests(*context_->sandbox, *jobs);
   }
 
  private:
+  /// Makes what stdio tests run, then starts them.
+  void compile(uint32_t attempt) {
+    const auto compiled = [self = shared_from_this(), attempt](sandbox::Compilation compilation) {
+      self->compiled(std::move(compilation), attempt);
+    };
+    const CodeTask& task = *context_->task;
+    if (!context_->sandbox->compile(name(task.language), context_->source, compiled))
+      finish_without_tests(CodeVerdict::kInfrastructure, "the sandbox's queue is full");
+  }
+
+  void compiled(sandbox::Compilation compilation, uint32_t attempt) {
+    const auto& outcome = compilation.outcome;
+    const bool failed = !compilation.program && outcome.ending == sandbox::Ending::kInfrastructure;
+    if (failed && attempt < kAttemptsMax && !cancelled_) return compile(attempt + 1);
+    if (failed) return finish_without_tests(CodeVerdict::kInfrastructure, outcome.detail);
+    constexpr size_t kShownBytesMax = 4000;
+    if (!compilation.program)
+      return finish_without_tests(CodeVerdict::kCompileError,
+                                  outcome.errors.substr(0, kShownBytesMax));
+    context_->program = std::move(compilation.program);
+    start_more();
+  }
+
+  void start_more() {
+    const bool may_start = !stopped_ && running_.size() < std::max(1u, rules_.parallel_tests);
+    if (may_start && next_ < reports_.size()) {
+      const size_t begin = std::exchange(next_, unit_end(next_));
+      running_.emplace(begin, std::make_shared<TestJobs>());
+      run(begin, next_, 1);
+      return start_more();  // As deep as tests run at once, since run() only starts.
+    }
+    if (running_.empty() && done_) finish();
+  }
+
   /// Calls share a process, up to calls_per_process; all else has its own.
   size_t unit_end(size_t begin) const {
     const auto is_call = [](const CodeTest& t) {
@@ -47,7 +93,7 @@ class Grading : public std::enable_shared_from_this<Grading> {
   }
 
   void run(size_t begin, size_t end, uint32_t attempt) {
-    run_tests(context_, begin, end,
+    run_tests(context_, begin, end, running_.at(begin),
               [self = shared_from_this(), begin, end, attempt](std::vector<TestReport> reports) {
                 self->ended(begin, end, attempt, std::move(reports));
               });
@@ -58,23 +104,39 @@ class Grading : public std::enable_shared_from_this<Grading> {
       return std::any_of(reports.begin(), reports.end(),
                          [verdict](const TestReport& r) { return r.verdict == verdict; });
     };
-    if (is(CodeVerdict::kInfrastructure) && attempt < kAttemptsMax)
+    const bool dropped = running_.at(begin)->stopped;  // Nothing is known of them, or asked.
+    if (is(CodeVerdict::kInfrastructure) && attempt < kAttemptsMax && !dropped)
       return run(begin, end, attempt + 1);
-    for (size_t i = 0; i < reports.size(); ++i) {
-      const bool failed = reports[i].verdict != CodeVerdict::kPassed;
-      if (failed && rules_.stop_at_failure) stopped_ = true;
+    running_.erase(begin);
+    bool failed = false;
+    for (size_t i = 0; i < reports.size() && !dropped; ++i) {
+      failed |= reports[i].verdict != CodeVerdict::kPassed;
       reports_[begin + i] = std::move(reports[i]);
     }
-    --running_;
+    if (failed && rules_.stop_at_failure) stop_after(begin);
     start_more();
   }
 
+  /// Tests before `begin` go on: the verdict is that of the first that did not pass.
+  void stop_after(size_t begin) {
+    stopped_ = true;
+    for (auto it = running_.upper_bound(begin); it != running_.end(); ++it)
+      stop_tests(*context_->sandbox, *it->second);
+  }
+
+  void finish_without_tests(CodeVerdict verdict, std::string detail) {
+    std::exchange(done_,
+                  nullptr)(report_without_tests(*context_->task, verdict, std::move(detail)));
+  }
+
   void finish() {
+    if (cancelled_) return finish_without_tests(CodeVerdict::kInfrastructure, "stopped");
     CodeReport report;
     report.tests = reports_.size();
     const TestReport *failed = nullptr, *unknown = nullptr;
     size_t failed_at = 0;
     for (size_t i = 0; i < next_; ++i) {
+      if (!reports_[i]) continue;  // Stopped, since an earlier one did not pass.
       const TestReport& test = *reports_[i];
       report.cpu_s += test.cpu_s;
       if (test.verdict == CodeVerdict::kPassed)
@@ -100,22 +162,15 @@ class Grading : public std::enable_shared_from_this<Grading> {
     std::exchange(done_, nullptr)(std::move(report));
   }
 
-  std::shared_ptr<const RunContext> context_;
+  std::shared_ptr<RunContext> context_;
   GradeRules rules_;
   GradeDone done_;  // Empty: it has been called.
   std::vector<std::optional<TestReport>> reports_;
-  size_t next_ = 0;  // The first test that was not started.
-  uint32_t running_ = 0;
-  bool stopped_ = false;
+  size_t next_ = 0;                        // The first test that was not started.
+  std::map<size_t, TestJobsRef> running_;  // By the first of their tests.
+  bool stopped_ = false;                   // No further test is started.
+  bool cancelled_ = false;
 };
-
-CodeReport report_without_tests(const CodeTask& task, CodeVerdict verdict, std::string detail) {
-  CodeReport report;
-  report.verdict = verdict;
-  report.detail = std::move(detail);
-  report.tests = task.tests.size();
-  return report;
-}
 
 sandbox::Limits limits_of(const CodeTask& task, const GradeRules& rules) {
   sandbox::Limits limits;
@@ -125,53 +180,31 @@ sandbox::Limits limits_of(const CodeTask& task, const GradeRules& rules) {
   return limits;
 }
 
-/// Compiles what is run as it is, then starts the tests.
-void compile(const std::shared_ptr<RunContext>& context, const GradeRules& rules, GradeDone done,
-             uint32_t attempt) {
-  sandbox::Sandbox& sandbox = *context->sandbox;
-  const auto compiled = [context, rules, done, attempt](sandbox::Compilation compilation) {
-    const auto& outcome = compilation.outcome;
-    if (!compilation.program && outcome.ending == sandbox::Ending::kInfrastructure) {
-      if (attempt < kAttemptsMax) return compile(context, rules, done, attempt + 1);
-      return done(
-          report_without_tests(*context->task, CodeVerdict::kInfrastructure, outcome.detail));
-    }
-    if (!compilation.program)
-      return done(report_without_tests(*context->task, CodeVerdict::kCompileError,
-                                       outcome.errors.substr(0, 4000)));
-    context->program = std::move(compilation.program);
-    std::make_shared<Grading>(context, rules, done)->start_more();
-  };
-  if (!sandbox.compile(name(context->task->language), context->source, compiled))
-    done(report_without_tests(*context->task, CodeVerdict::kInfrastructure,
-                              "the sandbox's queue is full"));
-}
-
 }  // namespace
 
-void grade(sandbox::Sandbox& sandbox, std::shared_ptr<const CodeTask> task, std::string program,
-           const GradeRules& rules, GradeDone done) {
+StopGrade grade(sandbox::Sandbox& sandbox, std::shared_ptr<const CodeTask> task,
+                std::string program, const GradeRules& rules, GradeDone done) {
   auto context = std::make_shared<RunContext>();
   context->sandbox = &sandbox;
   context->limits = limits_of(*task, rules);
   context->task = std::move(task);
   context->source = std::move(program);
   context->zygote = rules.zygote;
-  const auto& tests = context->task->tests;
-  const bool runs_as_is = std::any_of(tests.begin(), tests.end(), [](const CodeTest& t) {
-    return t.kind == CodeTest::Kind::kStdio;
-  });
-  if (runs_as_is) return compile(context, rules, std::move(done), 1);
-  std::make_shared<Grading>(context, rules, std::move(done))->start_more();
+  const auto grading = std::make_shared<Grading>(std::move(context), rules, std::move(done));
+  grading->start();
+  return [weak = std::weak_ptr(grading)] {
+    if (const auto alive = weak.lock()) alive->stop();
+  };
 }
 
-void grade_completion(sandbox::Sandbox& sandbox, std::shared_ptr<const CodeTask> task,
-                      std::string_view completion, const GradeRules& rules, GradeDone done) {
+StopGrade grade_completion(sandbox::Sandbox& sandbox, std::shared_ptr<const CodeTask> task,
+                           std::string_view completion, const GradeRules& rules, GradeDone done) {
   const Extracted extracted = extract_program(completion, task->language);
-  if (!extracted.program)
-    return done(report_without_tests(*task, CodeVerdict::kWrong,
-                                     "no program: " + std::string(extracted.problem)));
-  grade(sandbox, std::move(task), std::string(*extracted.program), rules, std::move(done));
+  if (extracted.program)
+    return grade(sandbox, std::move(task), std::string(*extracted.program), rules, std::move(done));
+  done(report_without_tests(*task, CodeVerdict::kWrong,
+                            "no program: " + std::string(extracted.problem)));
+  return {};
 }
 
 }  // namespace thespis::tasks

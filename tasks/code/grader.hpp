@@ -4,7 +4,9 @@
 //   GR-1  done comes exactly once for each answer, from Sandbox::poll() or from grade() itself.
 //   GR-2  The verdict is that of the first test, in the task's order, that did not pass, whatever
 //         order they ended in.
-//   GR-3  kInfrastructure only where a test could not be run twice and the others do not decide.
+//   GR-3  kInfrastructure only where a test could not be run twice and the others do not decide, or
+//         where the judgement was stopped.
+//   GR-4  Where it stops at the first failure, what runs of later tests is killed at once.
 // One thread, that of the sandbox.
 
 #include <functional>
@@ -30,13 +32,15 @@ struct GradeRules {
 };
 
 using GradeDone = std::function<void(CodeReport)>;
+/// Kills what runs of an answer; its done comes soon. Nothing once it has come. May be empty.
+using StopGrade = std::function<void()>;
 
 /// Judges `program`.
-void grade(sandbox::Sandbox& sandbox, std::shared_ptr<const CodeTask> task, std::string program,
-           const GradeRules& rules, GradeDone done);
+StopGrade grade(sandbox::Sandbox& sandbox, std::shared_ptr<const CodeTask> task,
+                std::string program, const GradeRules& rules, GradeDone done);
 
 /// Judges the program in a completion; where there is none the verdict is kWrong.
-void grade_completion(sandbox::Sandbox& sandbox, std::shared_ptr<const CodeTask> task,
-                      std::string_view completion, const GradeRules& rules, GradeDone done);
+StopGrade grade_completion(sandbox::Sandbox& sandbox, std::shared_ptr<const CodeTask> task,
+                           std::string_view completion, const GradeRules& rules, GradeDone done);
 
 }  // namespace thespis::tasks

@@ -44,11 +44,16 @@ TestReport report(CodeVerdict verdict, std::string detail, const Outcome& outcom
 }
 
 /// Starts `job`; where it cannot be, `done` hears of it as of any other failure of the sandbox.
-void start(sandbox::Sandbox& sandbox, sandbox::Job job, sandbox::Sandbox::RunDone done) {
-  if (sandbox.run(std::move(job), done) != 0) return;
-  Outcome full;
-  full.detail = "the sandbox's queue is full";
-  done(full);
+void start(sandbox::Sandbox& sandbox, TestJobs& jobs, sandbox::Job job,
+           sandbox::Sandbox::RunDone done) {
+  Outcome not_run;
+  not_run.detail = "stopped";
+  if (!jobs.stopped) {
+    const uint64_t id = sandbox.run(std::move(job), done);
+    if (id != 0) return jobs.ids.push_back(id);
+    not_run.detail = "the sandbox's queue is full";
+  }
+  done(not_run);
 }
 
 /// The untrusted side of calls: the program, and what it is called with.
@@ -76,7 +81,8 @@ std::string described(const CodeTask& task, const CodeTest& test) {
                      fmt::join(arguments, ", "));
 }
 
-void run_stdio(const std::shared_ptr<const RunContext>& context, size_t index, TestsDone done) {
+void run_stdio(const std::shared_ptr<const RunContext>& context, size_t index,
+               const TestJobsRef& jobs, TestsDone done) {
   const CodeTest& test = context->task->tests[index];
   sandbox::Job job;
   job.program = context->program;
@@ -85,7 +91,7 @@ void run_stdio(const std::shared_ptr<const RunContext>& context, size_t index, T
   job.limits.output_bytes =
       std::max<uint64_t>(job.limits.output_bytes, 2 * test.expected_output.size() + (64 << 10));
   job.zygote = context->zygote;
-  start(*context->sandbox, std::move(job), [context, index, done](const Outcome& outcome) {
+  start(*context->sandbox, *jobs, std::move(job), [context, index, done](const Outcome& outcome) {
     const CodeTask& task = *context->task;
     TestReport result = report_of(outcome);
     if (result.verdict == CodeVerdict::kPassed) {
@@ -124,7 +130,7 @@ std::vector<TestReport> judge_values(const CodeTask& task, size_t begin, size_t 
 }
 
 void run_calls(const std::shared_ptr<const RunContext>& context, size_t begin, size_t end,
-               TestsDone done) {
+               const TestJobsRef& jobs, TestsDone done) {
   std::vector<Value> calls;
   for (size_t i = begin; i < end; ++i) {
     const CodeTest& test = context->task->tests[i];
@@ -136,47 +142,51 @@ void run_calls(const std::shared_ptr<const RunContext>& context, size_t begin, s
     }
   }
   auto job = call_job(*context, std::move(calls), context->limits.result_bytes, false);
-  start(*context->sandbox, std::move(job), [context, begin, end, done](const Outcome& outcome) {
-    done(judge_values(*context->task, begin, end, outcome));
-  });
+  start(*context->sandbox, *jobs, std::move(job),
+        [context, begin, end, done](const Outcome& outcome) {
+          done(judge_values(*context->task, begin, end, outcome));
+        });
 }
 
 /// The answer of a puzzle goes to its checker, as bytes that nobody here looks into.
-void run_checker(const std::shared_ptr<const RunContext>& context, size_t index, TestsDone done) {
+void run_checker(const std::shared_ptr<const RunContext>& context, size_t index,
+                 const TestJobsRef& jobs, TestsDone done) {
   const CodeTask& task = *context->task;
   auto job = call_job(*context, {Value::tuple({Value::of(task.entry), Value::list({})})},
                       kAnswerBytesMax, false);
-  start(*context->sandbox, std::move(job), [context, index, done](const Outcome& answer) {
-    const TestReport ending = report_of(answer);
-    if (ending.verdict != CodeVerdict::kPassed) return done({ending});
-    const CodeTest& test = context->task->tests[index];
-    sandbox::Job check;
-    check.program = harness_program("checker");
-    check.limits = context->limits;
-    check.limits.result_bytes = kVerdictBytesMax;
-    check.input = to_text(Value::tuple(
-        {Value::of(test.source), Value::of(test.function), Value::of(context->task->answer_type)}));
-    check.files.push_back({"value", answer.result});
-    start(*context->sandbox, std::move(check),
-          [answer_cpu = answer.cpu_s, done](const Outcome& outcome) {
-            TestReport result = report_of(outcome);
-            const auto said = parse_value(outcome.result);
-            if (result.verdict == CodeVerdict::kPassed) {
-              const bool is_true = said && said->type == Value::Type::kBool && said->boolean;
-              if (!is_true)
-                result = report(CodeVerdict::kWrong, said ? said->text : "no verdict", outcome);
-            } else if (result.verdict == CodeVerdict::kRuntimeError && outcome.code != 0 &&
-                       outcome.ending == Ending::kExited) {
-              result = report(CodeVerdict::kInfrastructure,
-                              "the checker cannot run: " + result.detail, outcome);
-            } else if (result.verdict != CodeVerdict::kInfrastructure) {
-              result = report(CodeVerdict::kWrong,
-                              "the checker cannot bear its answer: " + result.detail, outcome);
-            }
-            result.cpu_s += answer_cpu;
-            done({std::move(result)});
-          });
-  });
+  start(*context->sandbox, *jobs, std::move(job),
+        [context, index, jobs, done](const Outcome& answer) {
+          const TestReport ending = report_of(answer);
+          if (ending.verdict != CodeVerdict::kPassed) return done({ending});
+          const CodeTest& test = context->task->tests[index];
+          sandbox::Job check;
+          check.program = harness_program("checker");
+          check.limits = context->limits;
+          check.limits.result_bytes = kVerdictBytesMax;
+          check.input = to_text(Value::tuple({Value::of(test.source), Value::of(test.function),
+                                              Value::of(context->task->answer_type)}));
+          check.files.push_back({"value", answer.result});
+          start(
+              *context->sandbox, *jobs, std::move(check),
+              [answer_cpu = answer.cpu_s, done](const Outcome& outcome) {
+                TestReport result = report_of(outcome);
+                const auto said = parse_value(outcome.result);
+                if (result.verdict == CodeVerdict::kPassed) {
+                  const bool is_true = said && said->type == Value::Type::kBool && said->boolean;
+                  if (!is_true)
+                    result = report(CodeVerdict::kWrong, said ? said->text : "no verdict", outcome);
+                } else if (result.verdict == CodeVerdict::kRuntimeError && outcome.code != 0 &&
+                           outcome.ending == Ending::kExited) {
+                  result = report(CodeVerdict::kInfrastructure,
+                                  "the checker cannot run: " + result.detail, outcome);
+                } else if (result.verdict != CodeVerdict::kInfrastructure) {
+                  result = report(CodeVerdict::kWrong,
+                                  "the checker cannot bear its answer: " + result.detail, outcome);
+                }
+                result.cpu_s += answer_cpu;
+                done({std::move(result)});
+              });
+        });
 }
 
 constexpr int kReadNumber = 4, kWriteNumber = 5;  // As harness/call.py and tester.py have them.
@@ -223,7 +233,8 @@ struct Pair {
   }
 };
 
-void run_assert(const std::shared_ptr<const RunContext>& context, size_t index, TestsDone done) {
+void run_assert(const std::shared_ptr<const RunContext>& context, size_t index,
+                const TestJobsRef& jobs, TestsDone done) {
   const CodeTask& task = *context->task;
   const CodeTest& test = task.tests[index];
   Pipe calls, answers;
@@ -255,8 +266,8 @@ void run_assert(const std::shared_ptr<const RunContext>& context, size_t index, 
       if (pair->program && pair->tester) pair->done({pair->judge()});
     };
   };
-  start(*context->sandbox, std::move(served), ended(&Pair::program));
-  start(*context->sandbox, std::move(asks), ended(&Pair::tester));
+  start(*context->sandbox, *jobs, std::move(served), ended(&Pair::program));
+  start(*context->sandbox, *jobs, std::move(asks), ended(&Pair::tester));
 }
 
 }  // namespace
@@ -293,18 +304,23 @@ TestReport report_of(const Outcome& outcome) {
 }
 
 void run_tests(const std::shared_ptr<const RunContext>& context, size_t begin, size_t end,
-               TestsDone done) {
+               const TestJobsRef& jobs, TestsDone done) {
   switch (context->task->tests[begin].kind) {
     case CodeTest::Kind::kStdio:
-      return run_stdio(context, begin, std::move(done));
+      return run_stdio(context, begin, jobs, std::move(done));
     case CodeTest::Kind::kCall:
     case CodeTest::Kind::kExpression:
-      return run_calls(context, begin, end, std::move(done));
+      return run_calls(context, begin, end, jobs, std::move(done));
     case CodeTest::Kind::kAssert:
-      return run_assert(context, begin, std::move(done));
+      return run_assert(context, begin, jobs, std::move(done));
     case CodeTest::Kind::kChecker:
-      return run_checker(context, begin, std::move(done));
+      return run_checker(context, begin, jobs, std::move(done));
   }
+}
+
+void stop_tests(sandbox::Sandbox& sandbox, TestJobs& jobs) {
+  jobs.stopped = true;
+  for (const uint64_t id : jobs.ids) sandbox.cancel(id);
 }
 
 }  // namespace thespis::tasks

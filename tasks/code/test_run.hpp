@@ -27,10 +27,20 @@ struct RunContext {
 
 using TestsDone = std::function<void(std::vector<TestReport>)>;
 
+/// The sandbox's jobs of one call of run_tests(), so that they can be ended early.
+struct TestJobs {
+  std::vector<uint64_t> ids;
+  bool stopped = false;  ///< What was still to be started is not.
+};
+using TestJobsRef = std::shared_ptr<TestJobs>;
+
 /// Runs tests [begin, end) of the task in one process; more than one only where all are calls or
 /// expressions. `done` gets a report for each, from Sandbox::poll() or at once.
 void run_tests(const std::shared_ptr<const RunContext>& context, size_t begin, size_t end,
-               TestsDone done);
+               const TestJobsRef& jobs, TestsDone done);
+
+/// Kills what runs of them; their `done` comes soon, with kInfrastructure unless they had ended.
+void stop_tests(sandbox::Sandbox& sandbox, TestJobs& jobs);
 
 /// What an ending says, for people too; kPassed for an exit with code 0.
 TestReport report_of(const sandbox::Outcome& outcome);

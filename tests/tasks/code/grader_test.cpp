@@ -46,6 +46,18 @@ class Bench {
     while (!report) sandbox_->poll(-1);
     return *report;
   }
+  /// Judges and stops at once; true where nothing is known of the program.
+  bool stopped(const char* row, const std::string& program) {
+    const auto task = std::make_shared<const CodeTask>(code_task_of(nlohmann::json::parse(row)));
+    std::optional<CodeReport> report;
+    const auto stop =
+        grade(*sandbox_, task, program, rules, [&](CodeReport r) { report = std::move(r); });
+    sandbox_->poll(0);
+    stop();
+    while (!report) sandbox_->poll(-1);
+    stop();
+    return report->verdict == CodeVerdict::kInfrastructure && sandbox_->pending() == 0;
+  }
   CodeVerdict verdict(const char* row, const std::string& program) {
     return judge(row, program).verdict;
   }
@@ -173,6 +185,32 @@ TEST_CASE("grader: credit, and where it stops") {
                      "def add(a, b): return a + b")
               .credit < 1);
   }
+}
+
+TEST_CASE("grader: what runs of later tests is killed at the first failure") {
+  Bench bench;
+  bench.rules.wall_s = 3600;
+  // Two at a time: the second test would sleep for an hour.
+  const auto report = bench.judge(kAdd,
+                                  "import time\ndef add(a, b):\n    if a > 1: time.sleep(3600)\n"
+                                  "    return 0");
+  CHECK(report.detail == "test 1 of 3: add(1, 2) gives 0, not 3");
+  CHECK(report.reports.size() == 1);
+  // Earlier tests go on: the verdict is theirs, whatever order they end in.
+  for (const uint32_t parallel : {1u, 3u}) {
+    bench.rules.parallel_tests = parallel;
+    const auto first = bench.judge(kAdd,
+                                   "import time\ndef add(a, b):\n    if a == 1: time.sleep(0.3)\n"
+                                   "    return 0");
+    CHECK(first.detail == "test 1 of 3: add(1, 2) gives 0, not 3");
+  }
+}
+
+TEST_CASE("grader: a judgement that is stopped kills what runs, and says so") {
+  Bench bench;
+  bench.rules.wall_s = 3600;
+  for (const char* row : {kAdd, kAsserts, kPuzzle})
+    CHECK(bench.stopped(row, "import time\ntime.sleep(3600)"));
 }
 
 TEST_CASE("grader: a completion without a program is wrong, and nothing runs") {
