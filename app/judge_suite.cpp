@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "app/verbs.hpp"
+#include "runtime/base/error.hpp"
 #include "tasks/code/escape.hpp"
 #include "tasks/code/harness.hpp"
 #include "tasks/code/suite.hpp"
@@ -102,8 +103,15 @@ int run_judge_suite(const JudgeArguments& arguments) {
   const std::vector<SuiteProgram> programs = tasks::read_suite(arguments.suite);
   sandbox::Options options;
   options.jobs_at_once = std::max(2U, arguments.jobs);
-  options.allow_weaker = arguments.allow_weaker;
-  options.python_modules = tasks::harness_modules();
+  options.allow_weaker = arguments.allow_weaker || !arguments.without.empty();
+  for (const std::string& name : arguments.without) {
+    const auto layer = sandbox::layer_of(name);
+    if (!layer) throw InputError("--without: no layer \"" + name + "\"; thespis doctor names them");
+    options.without.add(*layer);
+  }
+  // They need a place of their own in the root.
+  if (!options.without.has(sandbox::Layer::kMount))
+    options.python_modules = tasks::harness_modules();
   sandbox::Sandbox sandbox(std::move(options));
   sandbox::Canary canary;
   Result result;

@@ -104,6 +104,10 @@ int main(int argc, char** argv) {
       ->type_name("KIND FILE");
   verb->add_option("--suite", judge.suite,
                    "A folder of hostile and honest programs, with its index.jsonl");
+  verb->add_option("--without", judge.without,
+                   "Layers to leave out for a suite, to see which programs notice")
+      ->delimiter(',')
+      ->type_name("LAYER,...");
   verb->add_option("--jobs", judge.jobs, "Programs at a time (0: one for each processor)");
   verb->add_flag("--allow-weaker", judge.allow_weaker, "Even where layers of the sandbox miss");
   verb->add_flag("--json", judge.json, "Print JSON");

@@ -63,6 +63,7 @@ struct JudgeArguments {
   std::string data, file;    ///< A published set and its file, in place of these.
   std::string suite;         ///< A folder of hostile and honest programs, in place of these.
   uint32_t jobs = 0;         ///< Programs at a time; 0: one for each processor, 2 at least.
+  std::vector<std::string> without;  ///< Layers that a suite is run without, to see what notices.
   bool allow_weaker = false;
   bool json = false;
 };

@@ -22,12 +22,13 @@ class Canary {
 
   /// What a program that reads the files would show.
   const std::string& secret() const { return secret_; }
-  /// What happened to them since the last call; empty: nothing.
+  /// What happened to them since the last call; empty: nothing. Where the system tells who opened a
+  /// file (it tells root), processes that are not ours do not count while they live.
   std::vector<std::string> touched();
 
  private:
   std::string secret_;
-  Descriptor lock_, port_, socket_, watch_;
+  Descriptor lock_, port_, socket_, changes_, opens_;
 };
 
 }  // namespace thespis::sandbox

@@ -31,6 +31,12 @@ const char* name_of(Layer layer) {
   return kRows.at(static_cast<size_t>(layer)).name;
 }
 
+std::optional<Layer> layer_of(std::string_view name) {
+  for (size_t i = 0; i < kRows.size(); ++i)
+    if (name == kRows[i].name) return static_cast<Layer>(i);
+  return std::nullopt;
+}
+
 bool is_needed(Layer layer) {
   return kRows.at(static_cast<size_t>(layer)).needed;
 }

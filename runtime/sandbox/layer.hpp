@@ -3,7 +3,9 @@
 // finds.
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace thespis::sandbox {
 
@@ -44,6 +46,8 @@ struct LayerReport {
 
 /// "user", "mount", ...
 const char* name_of(Layer layer);
+/// Of a name; none: there is no such layer.
+std::optional<Layer> layer_of(std::string_view name);
 /// True where a program is not run without it (unless allow_weaker): user, mount, pid, network,
 /// capabilities, seccomp, rlimits.
 bool is_needed(Layer layer);

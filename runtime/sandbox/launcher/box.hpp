@@ -30,6 +30,7 @@ struct Box {
   const RunRequest* request = nullptr;
   const char* const* argv = nullptr;
   const char* const* environment = nullptr;
+  const char* directory = nullptr;  ///< To work in, where there is no root of its own.
   int input = -1, output = -1, errors = -1, result = -1;
   int executable = -1;
   int report = -1;            ///< The init's end.

@@ -64,6 +64,7 @@ int Meter::begin(const Limits& limits, Layers layers) {
     // Before 6.12, version 2 has no way to begin anew: the peak is then that of the slot.
     (void)write_number(setup_.fd(KeeperFd::kMemoryPeak), 0);
   }
+  has_cpu_ = layers.has(Layer::kCpu);
   cpu_at_start_ =
       read_number(KeeperFd::kCpuUsage, setup_.cgroup_v2 ? "usage_usec " : "").value_or(0);
   starved_at_start_.reset();
@@ -78,6 +79,7 @@ void Meter::begin_starving() {
 }
 
 std::optional<double> Meter::cpu_s() const {
+  if (!has_cpu_) return std::nullopt;
   const auto now = read_number(KeeperFd::kCpuUsage, setup_.cgroup_v2 ? "usage_usec " : "");
   if (!now) return std::nullopt;
   return static_cast<double>(*now - cpu_at_start_) * (setup_.cgroup_v2 ? 1e-6 : 1e-9);

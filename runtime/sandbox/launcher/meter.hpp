@@ -36,6 +36,7 @@ class Meter {
 
   const KeeperSetup& setup_;
   uint64_t memory_limit_ = 0, pids_limit_ = 0;  ///< As written last.
+  bool has_cpu_ = false;
   uint64_t cpu_at_start_ = 0;
   std::optional<uint64_t> starved_at_start_;
   /// Of the keeper alone, before its first job.

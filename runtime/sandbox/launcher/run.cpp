@@ -15,6 +15,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 
 #include "runtime/sandbox/channel.hpp"
 #include "runtime/sandbox/launcher/probe.hpp"
@@ -38,6 +39,26 @@ const char* const kEnvironment[] = {"PATH=/usr/bin:/bin",
                                     "PYTHONHASHSEED=0",
                                     "PYTHONDONTWRITEBYTECODE=1",
                                     nullptr};
+
+/// Where the host's own root is seen, a job works at least not among others' files.
+class OwnDirectory {
+ public:
+  ~OwnDirectory() {
+    std::error_code none;
+    if (!path_.empty()) std::filesystem::remove_all(path_, none);
+  }
+  /// False with errno set: it cannot be made.
+  bool make() {
+    char path[] = "/tmp/thespis-unwalled-XXXXXX";
+    if (::mkdtemp(path) == nullptr) return false;
+    path_ = path;
+    return true;
+  }
+  const char* path() const { return path_.c_str(); }
+
+ private:
+  std::string path_;
+};
 
 }  // namespace
 
@@ -93,6 +114,7 @@ struct Runner::Running {
 
   const RunRequest& request;
   Descriptor& file;
+  OwnDirectory directory;
   Box box;
   RunReply reply;
   Capture output, errors, result;
@@ -102,6 +124,7 @@ struct Runner::Running {
   env::Nanoseconds start{};
   bool started = false, ended = false, cancelled = false;
   bool over_output = false, over_cpu = false, over_wall = false;
+  bool starved = false;  ///< The machine had no time for it.
   int status = 0;
   rusage usage{};
 
@@ -157,6 +180,10 @@ bool Runner::start(Running& run, const std::vector<Descriptor>& descriptors) {
   if (!run.output.open(limits.output_bytes) || !run.errors.open(limits.output_bytes) ||
       !run.result.open(limits.result_bytes))
     return refuse("pipe", errno);
+  if (!box.layers.has(Layer::kMount)) {
+    if (!run.directory.make()) return refuse("directory", errno);
+    box.directory = run.directory.path();
+  }
   SocketPair report = socket_pair(SOCK_SEQPACKET);
   if (!report.ours) return refuse("socketpair", errno);
   run.report = std::move(report.ours);
@@ -223,10 +250,12 @@ int Runner::next_timeout_ms(Running& run) {
   if (elapsed_s > kFirstLookS) meter_.begin_starving();
   if (wait_s <= 0) {
     // A machine that had no time for the job says nothing about the job.
-    const double starved_s = std::min(meter_.starved_s(run.pid), limits.wall_s * kStarvedFactorMax);
-    wait_s += starved_s;
+    const double starved_s = meter_.starved_s(run.pid);
+    const double starved_max_s = limits.wall_s * kStarvedFactorMax;
+    wait_s += std::min(starved_s, starved_max_s);
     if (wait_s <= 0.001) {
       run.over_wall = true;
+      run.starved = starved_s >= starved_max_s;
       return 0;
     }
   }
@@ -311,6 +340,7 @@ void Runner::conclude(Running& run) {
   outcome.errors = run.errors.take();
   outcome.result = run.result.take();
   outcome.survivors = meter_.kill_survivors();
+  if (run.starved && outcome.cpu_s <= limits.cpu_s) run.fail("the machine had no time for it");
   if (!outcome.detail.empty()) return;  // Infrastructure.
   if (meter_.ran_out_of_memory(limits, run.ended && run.status == 0)) {
     outcome.ending = Ending::kMemoryLimit;

@@ -21,9 +21,12 @@ namespace {
 
 const std::filesystem::path kFolder = THESPIS_SOURCE_DIR "/../shared/hostile";
 
-std::vector<SuiteProgram> programs() {
-  if (!std::filesystem::exists(kFolder)) SKIP("the hostile set is not beside this checkout");
-  return read_suite(kFolder);
+/// Ours, for layers that the large set does not need.
+const std::filesystem::path kOwnFolder = THESPIS_SOURCE_DIR "/tests/tasks/code/hostile";
+
+std::vector<SuiteProgram> programs(const std::filesystem::path& folder = kFolder) {
+  if (!std::filesystem::exists(folder)) SKIP("the hostile set is not beside this checkout");
+  return read_suite(folder);
 }
 
 std::unique_ptr<sandbox::Sandbox> start(std::initializer_list<Layer> without) {
@@ -50,8 +53,8 @@ using Files = std::vector<std::string>;
 /// Of `files`, just `wanted` get a verdict that is not allowed. (A skip inside CHECK's own
 /// expression would count as a failure.)
 void check_failing(std::initializer_list<Layer> without, const Files& files, bool zygote,
-                   const Files& wanted) {
-  const auto all = programs();
+                   const Files& wanted, const std::filesystem::path& folder = kFolder) {
+  const auto all = programs(folder);
   const auto box = start(without);
   sandbox::Canary canary;
   std::vector<const SuiteProgram*> chosen;
@@ -123,4 +126,22 @@ TEST_CASE("suite: what it notices without a root of its own and Landlock", "[tas
 TEST_CASE("suite: what it notices without limits", "[tasks][code]") {
   check_failing({Layer::kMemory}, {"memfd_fill.c"}, false, Files{});  // No memfd: seccomp.
   check_failing({Layer::kRlimits}, {"huge_file.py"}, false, Files{"huge_file.py"});
+}
+
+TEST_CASE("suite: what it notices without limits for all processes together", "[tasks][code]") {
+  const auto check = [](std::initializer_list<Layer> without, const Files& files,
+                        const Files& wanted) {
+    check_failing(without, files, false, wanted, kOwnFolder);
+  };
+  const auto whole = start({});
+  for (const sandbox::LayerReport& report : whole->layers())
+    if (report.state != sandbox::LayerState::kHolds)
+      SKIP(name_of(report.layer) << ": " << report.detail);
+  check({}, {"many_processes.c", "memory_of_many.c", "name_of_host.py", "time_of_many.py"}, {});
+  check({Layer::kMemory}, {"memory_of_many.c"}, {"memory_of_many.c"});
+  check({Layer::kCpu}, {"time_of_many.py"}, {"time_of_many.py"});
+  // Without this one alone a limit of each user's processes is left.
+  check({Layer::kProcesses}, {"many_processes.c"}, {});
+  check({Layer::kProcesses, Layer::kRlimits}, {"many_processes.c"}, {"many_processes.c"});
+  check({Layer::kUts}, {"name_of_host.py"}, {"name_of_host.py"});
 }
