@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <new>
 
 #include "app/verbs.hpp"
 #include "runtime/base/error.hpp"
@@ -199,6 +200,9 @@ int main(int argc, char** argv) {
   } catch (const InputError& error) {
     std::fprintf(stderr, "thespis: %s\n", error.what());
     return 2;
+  } catch (const std::bad_alloc&) {
+    std::fputs("thespis: there is not enough memory for this\n", stderr);
+    return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "thespis: %s\n", error.what());
     return 1;

@@ -1,6 +1,7 @@
 #include "model/hf/hf_directory.hpp"
 
 #include <algorithm>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -31,6 +32,17 @@ const std::string* find(const CompanionFiles& companions, std::string_view name)
   for (const auto& [file, text] : companions)
     if (file == name) return &text;
   return nullptr;
+}
+
+/// Room for a model's weights, or an Error that says how much it would have been.
+Weights make_weights(const ModelConfig& config, const fs::path& dir) {
+  try {
+    return Weights(config);
+  } catch (const std::bad_alloc&) {
+    const uint64_t mebibytes = (WeightLayout::of(config).size * sizeof(float)) >> 20;
+    throw Error(dir.string() + ": its weights take " + std::to_string(mebibytes) +
+                " MiB as float32; so much memory cannot be had here");
+  }
 }
 
 std::string tokenizer_config_json(const Tokenizer& tokenizer, const ModelConfig& config) {
@@ -70,7 +82,7 @@ Weights load_weights(const fs::path& dir) {
   require_runnable(config, (dir / kConfigFile).string());
   const WeightFiles files = WeightFiles::open(dir);
   files.require_fit(config);
-  Weights weights(config);
+  Weights weights = make_weights(config, dir);
   for (const TensorSpec& spec : weights.layout.tensors)
     files.read(spec.name, 0, weights.tensor(spec));
   return weights;

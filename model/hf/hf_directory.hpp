@@ -32,7 +32,7 @@ ModelConfig load_config(const std::filesystem::path& dir);
 GenerationConfig load_generation_config(const std::filesystem::path& dir, uint32_t vocab_size);
 
 /// The directory's weights as float32. Nothing is allocated before the files fit the config.
-/// Throws InputError naming the file and tensor.
+/// Throws InputError naming the file and tensor, Error where the memory cannot be had.
 Weights load_weights(const std::filesystem::path& dir);
 
 /// Tokens that end a text: those of the config, and the tokenizer's.
