@@ -2,11 +2,13 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "app/verbs.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/file.hpp"
 #include "runtime/base/zstd.hpp"
+#include "runtime/env/file_system.hpp"
 #include "tasks/code/code_task.hpp"
 #include "tasks/code/data_file.hpp"
 #include "tasks/code/escape.hpp"
@@ -99,11 +101,19 @@ ordered_json json_of(const Tally& tally) {
           {"infrastructure", tally.infrastructure}};
 }
 
+void write_rows(const std::vector<tasks::CodeCase>& cases, const std::string& path) {
+  std::string text;
+  for (const tasks::CodeCase& each : cases)
+    if (!each.question.empty()) text += training_row(each).dump() + '\n';
+  env::RealFileSystem().replace(path, std::as_bytes(std::span(text)));
+}
+
 int judge_data(const JudgeArguments& arguments) {
   const auto data = tasks::code_data_of(arguments.data);
   const std::string text = read_packed_file(arguments.file, kFileBytesMax);
   sandbox::Sandbox sandbox(sandbox_options(arguments));
   const auto cases = read_code_data(data, text, arguments.file, sandbox);
+  if (!arguments.rows.empty()) write_rows(cases, arguments.rows);
   tasks::GradeRules rules;
   rules.cpu_s = 15;  // Slow machines must not change what was recorded.
   rules.wall_s = 120;

@@ -103,6 +103,8 @@ int main(int argc, char** argv) {
   verb->add_option("--dataset", data_set, "Reference solutions: humaneval, mbpp, p3 or stdio")
       ->expected(2)
       ->type_name("KIND FILE");
+  verb->add_option("--rows", judge.rows,
+                   "Write the data set's tasks to this file, rows of data.kind = \"code\"");
   verb->add_option("--suite", judge.suite,
                    "A folder of hostile and honest programs, with its index.jsonl");
   verb->add_option("--without", judge.without,

@@ -61,6 +61,7 @@ int run_tokenize(const TokenizeArguments& arguments);
 struct JudgeArguments {
   std::string task, answer;  ///< Files: a row of a data set, and what a model wrote.
   std::string data, file;    ///< A published set and its file, in place of these.
+  std::string rows;          ///< Where a published set's tasks go, as rows to train on.
   std::string suite;         ///< A folder of hostile and honest programs, in place of these.
   uint32_t jobs = 0;         ///< Programs at a time; 0: one for each processor, 2 at least.
   std::vector<std::string> without;  ///< Layers that a suite is run without, to see what notices.

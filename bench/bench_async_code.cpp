@@ -1,5 +1,5 @@
 // What asynchrony is worth when rewards are programs that take seconds: the code recipe with tests
-// that really sleep in the sandbox, and code-reward workers added one by one until the learner is
+// that really sleep in the sandbox, and ever twice as many code-reward workers until the learner is
 // the limit.
 //   bench_async_code [THESPIS_PROGRAM] [SECONDS_A_TEST]    run in the source tree; prints one table
 // Steps are counted in the steady state: the first fill the pipeline, at the end nothing is
@@ -106,8 +106,8 @@ int main(int argc, char** argv) {
               kGroups * kGroupSize, wait_s, kJobs);
   std::printf("%8s %12s %14s %14s  %s\n", "workers", "steps/min", "learner idle", "learner step",
               "waiting for");
-  constexpr unsigned kWorkersMax = 8;
-  for (unsigned workers = 1; workers <= kWorkersMax; ++workers) {
+  constexpr unsigned kWorkersMax = 16;
+  for (unsigned workers = 1; workers <= kWorkersMax; workers *= 2) {
     const Run run = train(program, out, workers, wait_s);
     std::printf("%8u %12.2f %12.1f %% %12.2f s  %s\n", workers, run.steps_per_minute,
                 100 * run.idle_share, run.busy_s, run.starved_by.c_str());

@@ -12,7 +12,7 @@ namespace thespis::config {
 enum class DataSource : uint8_t { kCountdown, kJsonl, kPrograms };
 enum class OnBadRow : uint8_t { kError, kSkip };
 enum class PromptTemplate : uint8_t { kR1Zero, kPlain, kChat };
-enum class RowKind : uint8_t { kCountdown, kMath };
+enum class RowKind : uint8_t { kCountdown, kMath, kCode };
 enum class AnswerFormat : uint8_t { kAuto, kPlain, kGsm8k, kBoxed };
 enum class AdvEstimator : uint8_t { kGrpo, kDrGrpo, kRloo };
 enum class LossAggMode : uint8_t { kTokenMean, kSeqMeanTokenMean, kSeqMeanTokenSumNorm };

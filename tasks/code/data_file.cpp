@@ -49,8 +49,13 @@ Draft humaneval_row(const json& row) {
   draft.task.value.exact_types = false;
   draft.asserts.check = text_of(row, "test");
   draft.asserts.function = entry;
-  draft.cases.push_back({id, nullptr, prompt + text_of(row, "canonical_solution"), {}, {}});
-  draft.cases.push_back({id, nullptr, prompt + "    pass\n", Known::kWrong, "stub"});
+  draft.cases.push_back({id,
+                         nullptr,
+                         prompt + text_of(row, "canonical_solution"),
+                         {},
+                         {},
+                         "Complete this Python function; answer with all of it.\n" + prompt});
+  draft.cases.push_back({id, nullptr, prompt + "    pass\n", Known::kWrong, "stub", {}});
   return draft;
 }
 
@@ -65,7 +70,10 @@ Draft mbpp_row(const json& row) {
     }
   if (draft.asserts.lines.empty()) throw InputError("\"test_list\" must hold a test");
   const std::string id = fmt::format("mbpp/{}", row.value("task_id", json()).dump());
-  draft.cases.push_back({id, nullptr, text_of(row, "code"), {}, {}});
+  // The first test shows the function's name; the others stay hidden.
+  std::string question =
+      row.value("text", std::string()) + " It must pass this test:\n" + draft.asserts.lines[0];
+  draft.cases.push_back({id, nullptr, text_of(row, "code"), {}, {}, std::move(question)});
   return draft;
 }
 
@@ -81,8 +89,15 @@ Draft p3_row(const json& row) {
   test.source = text_of(row, "sat");
   draft.task.tests.push_back(std::move(test));
   const std::string id = text_of(row, "name");
-  draft.cases.push_back({id, nullptr, header + "\n" + text_of(row, "solution"), {}, {}});
-  draft.cases.push_back({id, nullptr, header + "\n    pass\n", Known::kWrong, "stub"});
+  draft.cases.push_back({id,
+                         nullptr,
+                         header + "\n" + text_of(row, "solution"),
+                         {},
+                         {},
+                         "Write a Python function `" + header +
+                             "` whose result makes this function return True.\n" +
+                             draft.task.tests[0].source});
+  draft.cases.push_back({id, nullptr, header + "\n    pass\n", Known::kWrong, "stub", {}});
   return draft;
 }
 
@@ -122,6 +137,18 @@ Known known_of(const json& submission) {
   return Known::kUncertain;
 }
 
+/// English where there is both.
+std::string statement_of(const json& row, Language language) {
+  const json statement = row.value("statement", json::object());
+  for (const char* tongue : {"en", "sv"}) {
+    const auto text = statement.find(tongue);
+    if (text != statement.end() && text->is_string())
+      return fmt::format("Solve this with a program in {} that reads standard input.\n{}",
+                         name(language), text->get<std::string>());
+  }
+  return {};
+}
+
 std::vector<Draft> stdio_row(const json& row) {
   const std::string id = text_of(row, "id");
   CodeTask task;
@@ -144,7 +171,8 @@ std::vector<Draft> stdio_row(const json& row) {
     draft.cases.push_back({id + " " + text_of(submission, "file"), nullptr,
                            text_of(submission, "code"), known_of(submission),
                            submission.value("category", std::string()) + " " +
-                               observed.value("verdicts", json::array()).dump()});
+                               observed.value("verdicts", json::array()).dump(),
+                           drafts.empty() ? statement_of(row, *known) : std::string()});
     drafts.push_back(std::move(draft));
   }
   return drafts;
@@ -187,6 +215,13 @@ CodeData code_data_of(const std::string& name) {
   throw InputError("--dataset: '" + name + "' is not known; there are humaneval, mbpp, p3, stdio");
 }
 
+json training_row(const CodeCase& known) {
+  json row = to_json(*known.task);
+  row["id"] = known.id;
+  row["prompt"] = known.question;
+  return row;
+}
+
 std::vector<CodeCase> read_code_data(CodeData data, std::string_view text,
                                      const std::string& source, sandbox::Sandbox& sandbox) {
   std::vector<Draft> drafts;
@@ -214,8 +249,12 @@ std::vector<CodeCase> read_code_data(CodeData data, std::string_view text,
     for (size_t i = 0; i < drafts.size(); ++i) {
       drafts[i].task.tests = std::move(prepared[i]);
       if (data == CodeData::kMbpp && !drafts[i].task.tests.empty())
-        drafts[i].cases.push_back(
-            {drafts[i].cases[0].id, nullptr, stub_of(drafts[i].task.tests), Known::kWrong, "stub"});
+        drafts[i].cases.push_back({drafts[i].cases[0].id,
+                                   nullptr,
+                                   stub_of(drafts[i].task.tests),
+                                   Known::kWrong,
+                                   "stub",
+                                   {}});
     }
   }
   std::vector<CodeCase> cases;

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "runtime/sandbox/sandbox.hpp"
 #include "tasks/code/code_task.hpp"
 
@@ -31,7 +33,12 @@ struct CodeCase {
   std::string program;
   Known known = Known::kReference;
   std::string recorded;  ///< The submission's category and verdict, for people.
+  /// What a model is asked for; set in one case of each row of the file.
+  std::string question;
 };
+
+/// The case's task as a row to train on, data.kind = "code": its question as "prompt", its tests.
+nlohmann::json training_row(const CodeCase& known);
 
 /// All cases of a file's text: each reference, and a stub of it or the wrong submissions that the
 /// file holds. Throws InputError as "SOURCE:LINE: ...".

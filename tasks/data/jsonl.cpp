@@ -7,6 +7,7 @@
 
 #include "runtime/base/error.hpp"
 #include "runtime/base/line_reader.hpp"
+#include "tasks/code/code_task.hpp"
 #include "tasks/countdown/countdown_row.hpp"
 #include "tasks/data/gold.hpp"
 #include "tasks/data/prompt.hpp"
@@ -69,6 +70,20 @@ Task math_task(std::string_view line, std::string place, const config::DataSecti
   return {std::move(place), std::string(kMathKind), std::move(prompt), task_row};
 }
 
+Task code_task(std::string_view line, std::string place, const config::DataSection& section,
+               const PromptMaker& maker) {
+  const ordered_json row = object_of(line);
+  const ordered_json& question = required(row, section.prompt_key, "data.prompt_key");
+  std::string prompt = field_named(
+      section.prompt_key, [&] { return prompt_for(question, section.prompt_template, maker); });
+  try {
+    return {std::move(place), std::string(kCodeKind), std::move(prompt),
+            to_json(code_task_of(nlohmann::json(row))).dump()};
+  } catch (const nlohmann::json::exception&) {
+    throw InputError("a field of the task is of the wrong type, or a text is not UTF-8");
+  }
+}
+
 Task countdown_task(std::string_view line, std::string place, const config::DataSection& section,
                     const PromptMaker& maker) {
   const auto row = parse_row(line);
@@ -84,6 +99,19 @@ Task countdown_task(std::string_view line, std::string place, const config::Data
           prompt_for(question, section.prompt_template, maker), to_row(instance)};
 }
 
+Task task_of(std::string_view line, std::string place, const config::DataSection& section,
+             const PromptMaker& maker) {
+  switch (section.kind) {
+    case config::RowKind::kCountdown:
+      return countdown_task(line, std::move(place), section, maker);
+    case config::RowKind::kMath:
+      return math_task(line, std::move(place), section, maker);
+    case config::RowKind::kCode:
+      break;
+  }
+  return code_task(line, std::move(place), section, maker);
+}
+
 void read_file_rows(const std::string& path, const config::DataSection& section,
                     const PromptMaker& maker, JsonlRows& rows) {
   LineReader lines(path);
@@ -91,9 +119,7 @@ void read_file_rows(const std::string& path, const config::DataSection& section,
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
     const std::string place = fmt::format("{}:{}", path, lines.line_number());
     try {
-      rows.tasks.push_back(section.kind == config::RowKind::kMath
-                               ? math_task(line, place, section, maker)
-                               : countdown_task(line, place, section, maker));
+      rows.tasks.push_back(task_of(line, place, section, maker));
     } catch (const InputError& error) {
       const std::string message = fmt::format("{}: {}", place, error.what());
       if (section.on_bad_row == config::OnBadRow::kError) throw InputError(message);
