@@ -4,8 +4,6 @@
 // The learner step is measured first, without a delay. Steps per minute are counted in the steady
 // state: neither the first wait, which fills the pipeline, nor the end, where nothing is admitted.
 
-#include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -15,6 +13,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "bench/run_program.hpp"
 
 namespace {
 
@@ -30,28 +30,6 @@ struct Run {
   uint64_t steps = 0;
 };
 
-/// Runs `arguments` with the output in `log`; exits with a message where it fails.
-void run_program(const std::vector<std::string>& arguments, const std::string& log) {
-  std::vector<char*> argv;
-  for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
-  argv.push_back(nullptr);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (out >= 0) {
-      dup2(out, STDOUT_FILENO);
-      dup2(out, STDERR_FILENO);
-    }
-    execv(argv[0], argv.data());
-    _exit(127);
-  }
-  int status = 0;
-  if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
-    std::fprintf(stderr, "bench_async: %s failed; its output is in %s\n", argv[0], log.c_str());
-    std::exit(1);
-  }
-}
-
 /// Trains; steps up to `skip` fill the pipeline, the last `drain` empty it: they are not counted.
 Run train(const std::string& program, const std::string& out, uint64_t steps, uint64_t skip,
           uint64_t drain, uint32_t max_age, double delay_s) {
@@ -59,30 +37,30 @@ Run train(const std::string& program, const std::string& out, uint64_t steps, ui
     return key + "=" + std::to_string(value);
   };
   std::filesystem::remove_all(out);
-  run_program({program,
-               "train",
-               "recipes/zero-tiny.toml",
-               "--out",
-               out,
-               "--set",
-               set("train.steps", steps),
-               "--set",
-               set("train.max_age", max_age),
-               "--set",
-               set("rewards.delay_mean_s", delay_s),
-               "--set",
-               "rewards.delay_sigma=0.5",
-               "--set",
-               "rewards.capacity=16384",
-               "--set",
-               "rewards.workers=4",
-               "--set",
-               "rewards.deadline_s=3600",
-               "--set",
-               "eval.prompts=0",
-               "--set",
-               "checkpoint.every=1000000"},
-              out + ".log");
+  thespis::bench::run_program({program,
+                               "train",
+                               "recipes/zero-tiny.toml",
+                               "--out",
+                               out,
+                               "--set",
+                               set("train.steps", steps),
+                               "--set",
+                               set("train.max_age", max_age),
+                               "--set",
+                               set("rewards.delay_mean_s", delay_s),
+                               "--set",
+                               "rewards.delay_sigma=0.5",
+                               "--set",
+                               "rewards.capacity=16384",
+                               "--set",
+                               "rewards.workers=4",
+                               "--set",
+                               "rewards.deadline_s=3600",
+                               "--set",
+                               "eval.prompts=0",
+                               "--set",
+                               "checkpoint.every=1000000"},
+                              out + ".log");
   std::ifstream file(out + "/metrics.jsonl");
   Run run;
   double first_wall = 0, wall = 0, busy = 0, ages = 0, for_rewards = 0;

@@ -5,8 +5,6 @@
 // Steps are counted in the steady state: the first fill the pipeline, at the end nothing is
 // admitted.
 
-#include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -16,6 +14,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "bench/run_program.hpp"
 
 namespace {
 
@@ -29,28 +29,6 @@ struct Run {
   double steps_per_minute = 0, idle_share = 0, busy_s = 0;
   std::string starved_by;
 };
-
-void run_program(const std::vector<std::string>& arguments, const std::string& log) {
-  std::vector<char*> argv;
-  for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
-  argv.push_back(nullptr);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (out >= 0) {
-      dup2(out, STDOUT_FILENO);
-      dup2(out, STDERR_FILENO);
-    }
-    execv(argv[0], argv.data());
-    _exit(127);
-  }
-  int status = 0;
-  if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
-    std::fprintf(stderr, "bench_async_code: %s failed; its output is in %s\n", argv[0],
-                 log.c_str());
-    std::exit(1);
-  }
-}
 
 Run train(const std::string& program, const std::string& out, unsigned workers, double wait_s) {
   std::filesystem::remove_all(out);
@@ -70,7 +48,7 @@ Run train(const std::string& program, const std::string& out, unsigned workers, 
   set("rewards.deadline_s", 3600);
   set("eval.prompts", 0);
   set("checkpoint.every", 1'000'000);
-  run_program(arguments, out + ".log");
+  thespis::bench::run_program(arguments, out + ".log");
   std::ifstream file(out + "/metrics.jsonl");
   double first_wall = 0, wall = 0, busy = 0, steps = 0;
   Run run;
