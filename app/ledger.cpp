@@ -8,6 +8,7 @@
 #include "app/verbs.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/store/journal.hpp"
+#include "sim/check/run_logs.hpp"
 
 namespace thespis::app {
 
@@ -27,7 +28,12 @@ int run_ledger(const std::string& directory) {
                                     {"prompts_open", audit.open},
                                     {"violations", audit.violations}};
   std::printf("%s\n", json.dump(2).c_str());
-  return audit.violations.empty() ? 0 : 1;
+  // What else the run's files can show is checked as the simulator does.
+  std::optional<sim::Violation> broken;
+  if (std::filesystem::exists(directory + "/metrics.jsonl"))
+    broken = sim::check_logs(files, directory);
+  if (broken) std::printf("%s is broken: %s\n", broken->promise.c_str(), broken->text.c_str());
+  return audit.violations.empty() && !broken ? 0 : 1;
 }
 
 }  // namespace thespis::app

@@ -189,6 +189,19 @@ int main(int argc, char** argv) {
   verb->add_option("--mutant", simulate.mutant, "A bug to wake, in a build for tests");
   verb->callback([&] { run = [&] { return app::run_simulate(simulate); }; });
 
+  app::PlanArguments plan;
+  verb = cli.add_subcommand("plan", "How many of what a training needs on a cluster");
+  add_recipe(verb, plan.recipe, plan.overrides);
+  verb->add_option("--cluster", plan.cluster, "The cluster (TOML)")->required();
+  verb->add_option("--times", plan.times, "metrics.jsonl of a synchronous run: its times are used");
+  verb->add_option("--sweep", plan.sweep, "Vary samplers, rewards, references or max_age")
+      ->type_name("NAME=V,V,...");
+  verb->add_option("--svg", plan.svg, "Draw the sweep");
+  verb->add_option("--idle", plan.idle_max, "Of the learner, at most (0.05)")
+      ->check(CLI::Range(0.001, 0.99));
+  verb->add_flag("--json", plan.json, "The result as JSON");
+  verb->callback([&] { run = [&] { return app::run_plan(plan); }; });
+
   verb = cli.add_subcommand("doctor", "What this machine has, and what is therefore on or off");
   verb->callback([&] { run = [] { return app::run_doctor(); }; });
 

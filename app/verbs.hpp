@@ -129,6 +129,19 @@ struct SimulateArguments {
 /// Runs seeds of a scenario; code 1 where a promise was broken.
 int run_simulate(const SimulateArguments& arguments);
 
+struct PlanArguments {
+  std::string recipe;
+  std::vector<std::string> overrides;
+  std::string cluster;     ///< A cluster's file.
+  std::string times;       ///< metrics.jsonl of a run that was measured; empty: the file's times.
+  std::string sweep;       ///< "rewards=1,2,4"; empty: none.
+  std::string svg;         ///< File for a picture of the sweep; empty: none.
+  double idle_max = 0.05;  ///< Of the learner, that what is needed is to keep.
+  bool json = false;
+};
+/// Prints how a training would go on a cluster, what limits it, and how many workers it needs.
+int run_plan(const PlanArguments& arguments);
+
 /// Prints what this machine has, and what is on or off because of it.
 int run_doctor();
 

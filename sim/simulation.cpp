@@ -21,10 +21,20 @@ uint64_t count_actors(World& world) {
   return actors;
 }
 
+uint64_t event_count(World& world) {
+  return world.queue().count() + world.trace().messages();
+}
+
 void check_limits(World& world) {
   constexpr uint64_t kMegabyte = 1'000'000;
   const uint64_t limit = world.scenario().check.queue_mb_max * kMegabyte;
+  const auto& check = world.scenario().check;
   world.checker().queue("the network", world.network().bytes_under_way(), limit);
+  world.checker().queue("the head's disk", world.disk().held_bytes(),
+                        check.disk_mb_max * kMegabyte);
+  if (world.queue().size() > check.waiting_events_max)
+    world.checker().violation(
+        "BOUNDED", "the simulator has " + std::to_string(world.queue().size()) + " events to come");
   // Completions that are remembered belong to open groups, or to attempts that came too late.
   const auto& train = world.scenario().recipe.train;
   const uint64_t open_max = uint64_t{train.max_age + 2} * train.groups_per_step;
@@ -72,7 +82,7 @@ Outcome simulate(const Scenario& scenario, uint64_t seed, bool with_timeline) {
         checker.violation("DEADLINE",
                           fmt::format("not done {} s after the last fault: {}",
                                       scenario.check.finish_within_s, who_waits(world)));
-      } else if (world.trace().count() > scenario.check.events_max) {
+      } else if (event_count(world) > scenario.check.events_max) {
         checker.violation("DEADLINE", fmt::format("not done after {} events: {}",
                                                   scenario.check.events_max, who_waits(world)));
       }
@@ -85,7 +95,7 @@ Outcome simulate(const Scenario& scenario, uint64_t seed, bool with_timeline) {
     checker.violation("CRASH", error.what());
   }
   outcome.violation = checker.first();
-  outcome.events = world.trace().count();
+  outcome.events = event_count(world);
   outcome.event_hash = world.trace().hash();
   outcome.virtual_s = env::seconds(world.now());
   outcome.steps = checker.steps_done();
@@ -97,6 +107,9 @@ Outcome simulate(const Scenario& scenario, uint64_t seed, bool with_timeline) {
   outcome.queue_events_max = world.queue().size_max();
   outcome.faults = world.fault_counts();
   outcome.points = world.points();
+  outcome.figures = world.figures();
+  for (size_t age = 0; age < checker.ages(); ++age)
+    outcome.figures.tokens_by_age.push_back(checker.age_sum(age));
   if (outcome.violation) outcome.last = world.trace().last(world.names());
   if (with_timeline) outcome.timeline = world.trace().timeline(world.names());
   return outcome;

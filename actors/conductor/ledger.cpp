@@ -48,6 +48,7 @@ void Ledger::save(wire::LedgerState::Builder state) const {
 std::optional<Ledger::Admission> Ledger::admit(uint64_t version) {
   uint64_t open_max = uint64_t{limits_.max_age + 1} * limits_.groups_per_step;
   if (THESPIS_MUTANT(ledger_admits_too_much)) open_max *= 2;
+  if (THESPIS_MUTANT(ledger_admits_one_more)) ++open_max;
   if (open_.size() >= open_max) return std::nullopt;
   Admission admission;
   if (!again_.empty()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cmath>
 #include <utility>
 
 #include "actors/learner/advantage.hpp"
@@ -114,6 +115,11 @@ std::vector<Learner::Sequence> Learner::sequences_of(const Batch& batch, StepRep
   report.reward /= n;
   for (auto& [name, value] : report.components) value /= n;
   report.length_mean = static_cast<double>(report.tokens) / n;
+  for (const Sequence& q : sequences) {
+    const double off = static_cast<double>(q.item.completion.size()) - report.length_mean;
+    report.length_std += off * off / n;
+  }
+  report.length_std = std::sqrt(report.length_std);
   report.truncated = truncated / n;
   report.age_mean = ages.age_mean();
   report.age_max = ages.age_max;

@@ -67,6 +67,11 @@ caf::behavior LearnerActor::make_behavior() {
   };
 }
 
+void LearnerActor::on_exit() {
+  conductor_ = {};
+  subscribers_.clear();
+}
+
 void LearnerActor::subscribe(Subscriber newcomer) {
   monitor(newcomer.handle);
   subscribers_.push_back(newcomer);

@@ -30,6 +30,9 @@ class LearnerActor : public caf::event_based_actor {
   LearnerActor(caf::actor_config& config, LearnerOptions options);
   const char* name() const override { return "learner"; }
 
+  /// Lets go of whoever refers back to it, or none of them would ever be freed.
+  void on_exit() override;
+
  protected:
   caf::behavior make_behavior() override;
 

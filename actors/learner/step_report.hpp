@@ -18,6 +18,7 @@ struct StepReport {
   double clip_fraction = 0;  ///< Share of loss tokens whose ratio was clipped.
   double loss = 0, grad_norm = 0, learning_rate = 0;
   double length_mean = 0;  ///< Tokens of a completion.
+  double length_std = 0;   ///< Their standard deviation.
   uint32_t length_max = 0;
   double truncated = 0;        ///< Share of completions that hit the length limit.
   double age_mean = 0;         ///< Optimizer steps, over tokens.

@@ -1,6 +1,6 @@
 #include "actors/pool/pool.hpp"
 
-#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "runtime/base/assert.hpp"
@@ -32,7 +32,7 @@ bool Pool::cancel(Ticket ticket) {
 
 Pool::WorkerId Pool::add_worker(uint32_t credit) {
   const WorkerId id = next_worker_++;
-  workers_.emplace(id, Worker{credit, 0});
+  hold(id, workers_.emplace(id, Worker{credit, 0}).first->second, 0);
   return id;
 }
 
@@ -51,6 +51,7 @@ Pool::Lost Pool::remove_worker(WorkerId worker, bool blame) {
     const bool ended = retry_or_end(*ticket, job) == Ended::kExhausted;
     (ended ? lost.exhausted : lost.requeued).push_back(*ticket);
   }
+  free_.erase(place_of(worker, workers_.at(worker)));
   workers_.erase(worker);
   return lost;
 }
@@ -59,21 +60,20 @@ std::optional<Pool::Assignment> Pool::next() {
   if (waiting_.empty()) return std::nullopt;
   const Ticket ticket = waiting_.front();
   Job& job = jobs_.at(ticket);
-  auto best = workers_.end();
-  const auto rank = [&job](const auto& worker) {
-    const uint32_t free = worker.second.credit - worker.second.held;
-    return std::pair(free > 0 && worker.first != job.failed_on, free);
-  };
-  for (auto it = workers_.begin(); it != workers_.end(); ++it)
-    if (rank(*it).second > 0 && (best == workers_.end() || rank(*it) > rank(*best))) best = it;
-  if (best == workers_.end()) return std::nullopt;
+  // Another one than failed it, if there is one.
+  auto best = free_.begin();
+  if (best != free_.end() && best->second == job.failed_on && std::next(best) != free_.end())
+    ++best;
+  if (best == free_.end()) return std::nullopt;
+  const WorkerId id = best->second;
   waiting_.pop_front();
   waiting_bytes_ -= job.size_bytes;
-  job.worker = best->first;
+  job.worker = id;
   ++job.attempt;
-  ++best->second.held;
+  Worker& worker = workers_.at(id);
+  hold(id, worker, worker.held + 1);
   ++running_count_;
-  return Assignment{ticket, best->first, job.attempt};
+  return Assignment{ticket, id, job.attempt};
 }
 
 bool Pool::finished(Ticket ticket, uint32_t attempt) {
@@ -97,10 +97,21 @@ std::optional<Pool::WorkerId> Pool::worker_of(Ticket ticket) const {
   return it == jobs_.end() ? std::nullopt : it->second.worker;
 }
 
+Pool::Place Pool::place_of(WorkerId id, const Worker& worker) {
+  return {UINT32_MAX - (worker.credit - worker.held), id};
+}
+
+void Pool::hold(WorkerId id, Worker& worker, uint32_t jobs) {
+  free_.erase(place_of(id, worker));
+  worker.held = jobs;
+  if (worker.held < worker.credit) free_.insert(place_of(id, worker));
+}
+
 void Pool::release(Job& job) {
   const auto worker = workers_.find(*job.worker);
   THESPIS_ASSERT(worker != workers_.end() && worker->second.held > 0);
-  if (!THESPIS_MUTANT(pool_leaks_credit)) --worker->second.held;
+  if (!THESPIS_MUTANT(pool_leaks_credit))
+    hold(worker->first, worker->second, worker->second.held - 1);
   job.failed_on = worker->first;  // Only a job that did not succeed is looked at again.
   --running_count_;
   job.worker.reset();

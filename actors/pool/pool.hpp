@@ -13,6 +13,8 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 namespace thespis {
@@ -74,6 +76,10 @@ class Pool {
     uint32_t credit = 0;
     uint32_t held = 0;
   };
+  /// Sorts those with the most free credit first, then those that came first.
+  using Place = std::pair<uint32_t, WorkerId>;
+  static Place place_of(WorkerId id, const Worker& worker);
+  void hold(WorkerId id, Worker& worker, uint32_t jobs);
   void release(Job& job);
   Ended retry_or_end(Ticket ticket, Job& job);
 
@@ -82,6 +88,7 @@ class Pool {
   WorkerId next_worker_ = 1;
   std::map<Ticket, Job> jobs_;
   std::map<WorkerId, Worker> workers_;
+  std::set<Place> free_;  // Workers with free credit.
   std::deque<Ticket> waiting_;
   uint64_t waiting_bytes_ = 0;
   size_t running_count_ = 0;

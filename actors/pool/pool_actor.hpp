@@ -42,6 +42,9 @@ class PoolActor : public caf::event_based_actor {
 
   const char* name() const override { return "pool"; }
 
+  /// Promises refer back to their actor: with them it would never be freed.
+  void on_exit() override { jobs_.clear(); }
+
  protected:
   caf::behavior make_behavior() override {
     return {

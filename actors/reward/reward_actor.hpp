@@ -36,6 +36,9 @@ class RewardActor : public caf::event_based_actor {
   RewardActor(caf::actor_config& config, RewardOptions options);
   const char* name() const override { return "reward"; }
 
+  /// Promises refer back to their actor: with them it would never be freed.
+  void on_exit() override { delayed_.clear(); }
+
  protected:
   caf::behavior make_behavior() override;
 

@@ -33,6 +33,12 @@ class SamplerActor : public caf::event_based_actor {
   SamplerActor(caf::actor_config& config, SamplerOptions options);
   const char* name() const override { return "sampler"; }
 
+  /// Promises refer back to their actor: with them it would never be freed.
+  void on_exit() override {
+    waiting_.clear();
+    active_.clear();
+  }
+
  protected:
   caf::behavior make_behavior() override;
 

@@ -1,8 +1,10 @@
 #pragma once
 // A file system in memory that can be full, fail at any operation, and crash.
 //   After crash() a file holds its last synced bytes, or any mix that unsynced writes may leave: a
-//   prefix of what was appended. A directory holds its last synced names, or its present ones.
+//   prefix of what was appended, or the end of it behind a hole. A directory holds its last synced
+//   names, or its present ones.
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <memory>
@@ -33,6 +35,9 @@ class MemoryFileSystem final : public FileSystem {
   }
   void fail_never() { fail_at_.reset(); }
   uint64_t operations() const { return operations_; }
+
+  /// Of all files.
+  uint64_t held_bytes() const { return held_bytes(*root_); }
 
   void crash(KeyedRandom& random) { crash_node(*root_, random); }
 
@@ -155,6 +160,11 @@ class MemoryFileSystem final : public FileSystem {
     if (node == nullptr || !node->is_directory) throw_file_error(path, "listed", ENOENT);
     return *node;
   }
+  static uint64_t held_bytes(const Node& node) {
+    uint64_t bytes = node.bytes.size();
+    for (const auto& [name, child] : node.names) bytes += held_bytes(*child);
+    return bytes;
+  }
   void crash_node(Node& node, KeyedRandom& random) {
     if (node.is_directory) {
       if (random.below(2) == 0) node.names = node.synced_names;
@@ -166,7 +176,11 @@ class MemoryFileSystem final : public FileSystem {
       node.bytes = node.synced_bytes;
     } else if (node.bytes.size() > node.synced_bytes.size() && random.below(2) == 0) {
       const auto unsynced = static_cast<uint32_t>(node.bytes.size() - node.synced_bytes.size());
-      node.bytes.resize(node.synced_bytes.size() + random.below(unsynced + 1));
+      const uint32_t kept = random.below(unsynced + 1);
+      node.bytes.resize(node.synced_bytes.size() + kept);
+      // Of what was appended last some may be there before what comes first: a hole of zeros.
+      if (kept > 0 && random.below(2) == 0)
+        std::fill_n(node.bytes.end() - kept, random.below(kept), std::byte{0});
     }
     node.synced_bytes = node.bytes;
   }

@@ -79,21 +79,24 @@ void Checker::serves(const std::string& node, uint64_t version, uint64_t checksu
     violation("WEIGHTS", node + " serves altered weights of version " + text_of(version));
 }
 
+void Checker::consumed(uint64_t step, uint64_t group, uint64_t prompt, uint64_t admitted_version) {
+  const auto [before, is_new] = consumed_at_.emplace(prompt, step);
+  if (!is_new)
+    return violation("ONCE", "prompt " + text_of(prompt) + " was consumed in step " +
+                                 text_of(before->second) + " and again in step " + text_of(step));
+  const uint64_t version = step - 1;
+  if (admitted_version + scenario_.recipe.train.max_age < version)
+    violation("AGE", "group " + text_of(group) + ", admitted at version " +
+                         text_of(admitted_version) + ", was consumed at version " +
+                         text_of(version));
+}
+
 void Checker::batch(uint64_t step, const std::vector<wire::Group::Reader>& groups) {
   in_batch_.clear();
   for (const auto& group : groups) {
-    const uint64_t id = group.getId(), prompt = group.getPromptIndex();
+    const uint64_t id = group.getId();
     in_batch_.push_back(id);
-    const auto before = consumed_at_.find(prompt);
-    if (before != consumed_at_.end())
-      return violation("ONCE", "prompt " + text_of(prompt) + " was consumed in step " +
-                                   text_of(before->second) + " and again in step " + text_of(step));
-    consumed_at_.emplace(prompt, step);
-    const uint64_t version = step - 1;
-    if (group.getAdmittedVersion() + scenario_.recipe.train.max_age < version)
-      return violation("AGE", "group " + text_of(id) + ", admitted at version " +
-                                  text_of(group.getAdmittedVersion()) +
-                                  ", was consumed at version " + text_of(version));
+    consumed(step, id, group.getPromptIndex(), group.getAdmittedVersion());
     if (group.getSamples().size() != scenario_.recipe.rollout.group_size)
       return violation("ONCE", "group " + text_of(id) + " has " +
                                    text_of(group.getSamples().size()) + " samples");
@@ -142,14 +145,24 @@ void Checker::gradient(uint64_t version, std::span<const int32_t> tokens,
   }
 }
 
-void Checker::stepped(uint64_t step, uint64_t version, uint64_t compared, uint64_t mismatches) {
+void Checker::aged(uint64_t step, uint64_t age) {
+  if (age > scenario_.recipe.train.max_age)
+    violation("AGE",
+              "a token " + text_of(age) + " steps old got a gradient in step " + text_of(step));
+}
+
+void Checker::compared(uint64_t step, uint64_t logprobs, uint64_t mismatches) {
+  if (mismatches > 0)
+    violation("SAME-MATH", text_of(mismatches) + " of " + text_of(logprobs) +
+                               " log-probs differ in step " + text_of(step));
+}
+
+void Checker::stepped(uint64_t step, uint64_t version, uint64_t logprobs, uint64_t mismatches) {
   if (step != steps_done_ + 1)
     violation("ONCE", "step " + text_of(step) + " follows step " + text_of(steps_done_));
   if (version != step)
     violation("AGE", "step " + text_of(step) + " made version " + text_of(version));
-  if (mismatches > 0)
-    violation("SAME-MATH", text_of(mismatches) + " of " + text_of(compared) +
-                               " log-probs differ in step " + text_of(step));
+  compared(step, logprobs, mismatches);
   steps_done_ = step;
   for (const uint64_t group : std::exchange(in_batch_, {})) forget(group);
 }

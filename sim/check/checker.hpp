@@ -46,7 +46,12 @@ class Checker {
   void batch(uint64_t step, const std::vector<wire::Group::Reader>& groups);
   void gradient(uint64_t version, std::span<const int32_t> tokens,
                 std::span<const float> dloss_dlogp);
-  void stepped(uint64_t step, uint64_t version, uint64_t compared, uint64_t mismatches);
+  /// A group was taken for a step.
+  void consumed(uint64_t step, uint64_t group, uint64_t prompt, uint64_t admitted_version);
+  /// The oldest token of a step that got a gradient.
+  void aged(uint64_t step, uint64_t age);
+  void compared(uint64_t step, uint64_t logprobs, uint64_t mismatches);
+  void stepped(uint64_t step, uint64_t version, uint64_t logprobs, uint64_t mismatches);
   void counted(uint64_t consumed, uint64_t ready, uint64_t open);
   void dropped(uint64_t group, const std::string& why);
   void resumed(uint64_t step);

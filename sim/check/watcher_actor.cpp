@@ -28,6 +28,9 @@ caf::behavior WatcherActor::make_behavior() {
         Checker& checker = world_.checker();
         checker.stepped(report.step, report.policy_version, report.logprobs_compared,
                         report.logprob_mismatches);
+        Figures& figures = world_.figures();
+        figures.steps.push_back({env::seconds(world_.now()), report.wait_seconds,
+                                 report.busy_seconds, report.starved_by, figures.busy_s});
         checker.counted(counts.consumed, counts.ready, counts.open);
         ask_pools();
         send(recorder_, std::move(report), counts);
@@ -75,6 +78,10 @@ void WatcherActor::ask_pools() {
         .then(
             [this, role = pool.role, limit](const PoolStats& stats) {
               world_.checker().queue("the queue of role " + role, stats.waiting_bytes, limit);
+              auto& queue = world_.figures().queues[role];
+              ++queue.looks;
+              queue.waiting_sum += stats.waiting;
+              queue.waiting_max = std::max<uint64_t>(queue.waiting_max, stats.waiting);
             },
             [](const caf::error&) {});  // It ended: others will say so.
 }

@@ -58,6 +58,7 @@ RewardOptions simulated_judges(World& world, uint32_t node) {
       seconds *= std::max(1.0, world.factor(node, FaultKind::kRewardLate));
     if (world.is_under(node, FaultKind::kSlow))
       seconds *= std::max(1.0, world.factor(node, FaultKind::kSlow));
+    world.figures().busy_s["reward"] += seconds;
     return seconds;
   };
   return options;

@@ -95,12 +95,13 @@ void Process::drain() {
   uint64_t messages = 0;
   auto& jobs = scheduler_->jobs;
   while (!dying_) {
-    for (cluster::Outbox::Item& item : outbox_->take()) {
-      if (item.session)
-        item.session->send(std::move(item.outgoing));
-      else
-        item.task();
-    }
+    if (!outbox_->empty())
+      for (cluster::Outbox::Item& item : outbox_->take()) {
+        if (item.session)
+          item.session->send(std::move(item.outgoing));
+        else
+          item.task();
+      }
     if (jobs.empty()) break;
     // Any order of those that are ready may happen: the seed chooses.
     constexpr uint32_t kOutOfTurn = 4;
@@ -110,7 +111,7 @@ void Process::drain() {
     if (++messages > kMessagesPerEventMax)
       throw Error("simulation: node " + world_.node(node_).name + " is in a loop without time");
   }
-  world_.trace().count(messages);
+  world_.trace().handled(messages);
 }
 
 void Process::arm_timer() {

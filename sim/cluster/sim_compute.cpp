@@ -5,8 +5,13 @@
 namespace thespis::sim {
 
 SimCompute::SimCompute(World& world, uint32_t node, std::string name)
-    : state_(std::make_shared<State>(
-          State{world, node, world.node(node).lives, std::move(name), {}, false})) {}
+    : state_(std::make_shared<State>(State{world,
+                                           node,
+                                           world.node(node).lives,
+                                           name,
+                                           name != "checkpointer" && name != "weights",
+                                           {},
+                                           false})) {}
 
 void SimCompute::post(std::function<void()> work, std::function<void()> done) {
   state_->jobs.push_back({std::move(work), std::move(done)});
@@ -33,11 +38,15 @@ void SimCompute::compute(const std::weak_ptr<State>& weak) {
   const Nanoseconds begun = world.now();
   const Nanoseconds takes = duration(world.timed(state->node, job->work));
   job->work = nullptr;
-  world.queue().after(takes, [&world, weak, job, begun] {
+  auto end = [&world, weak, job, begun] {
     const auto mine = weak.lock();
     if (!mine) return;
     world.enter(mine->node, mine->life, [weak, job, begun] { finish(weak, *job, begun); });
-  });
+  };
+  if (const auto& cores = world.node(state->node).cores; cores && state->is_engine)
+    cores->run(env::seconds(takes), std::move(end));
+  else
+    world.queue().after(takes, std::move(end));
 }
 
 void SimCompute::finish(const std::weak_ptr<State>& weak, const Job& job, Nanoseconds begun) {
@@ -46,6 +55,7 @@ void SimCompute::finish(const std::weak_ptr<State>& weak, const Job& job, Nanose
   World& world = state->world;
   const Nanoseconds took = world.now() - begun;
   world.note(state->node, Happened::kWork, static_cast<uint64_t>(took.count()));
+  world.figures().busy_s[state->name] += env::seconds(took);
   world.trace().span(begun, world.now(), state->node, state->name);
   state->busy = !state->jobs.empty();
   if (state->busy) begin(state);

@@ -25,6 +25,7 @@ class SimCompute final : public env::Compute {
     uint32_t node;
     uint64_t life;
     std::string name;
+    bool is_engine;        // Computes; the others wait for a disk or a network.
     std::deque<Job> jobs;  // Bounded by the actors, as those of a real one.
     bool busy = false;
   };

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "runtime/base/assert.hpp"
+#include "runtime/base/error.hpp"
 #include "sim/cluster/head_process.hpp"
 #include "sim/cluster/worker_process.hpp"
 #include "sim/network/network.hpp"
@@ -22,6 +22,7 @@ World::World(const Scenario& scenario, uint64_t seed, bool keeps_timeline)
   const auto called = names();
   for (size_t i = 0; i < nodes_.size(); ++i) nodes_[i].name = called[i];
   nodes_[0].gpu = &scenario.gpu(scenario.cluster.head_gpu);
+  if (scenario.cluster.head_shares_cores) nodes_[0].cores = std::make_unique<SharedCores>(queue_);
   size_t at = 1;
   for (const NodeGroup& group : scenario.nodes)
     for (uint32_t i = 0; i < group.count; ++i, ++at) {
@@ -86,6 +87,7 @@ void World::kill(uint32_t index, bool loses_power) {
   if (!node.process) return;
   note(index, Happened::kDeath, loses_power);
   node.process->die();
+  if (node.cores) node.cores->clear();
   network_->process_ended(index, loses_power);
   node.process->end();
   node.process.reset();
@@ -116,6 +118,16 @@ double World::factor(uint32_t index, FaultKind kind) const {
 
 void World::cast(uint32_t index, FaultKind kind, Nanoseconds until, double strength) {
   nodes_[index].spells[static_cast<size_t>(kind)].cast(now(), until, strength);
+}
+
+void World::want_memory(uint32_t index, const char* what) {
+  if (!is_under(index, FaultKind::kMemory)) return;
+  constexpr uint32_t kKilledOneOf = 3;
+  if (point_random_.below(kKilledOneOf) == 0) {
+    ++fault_counts_["memory, killed"];
+    kill_soon(index);
+  }
+  throw Error(std::string("out of memory: no room for ") + what);
 }
 
 bool World::is_poisonous(const std::string& task) const {

@@ -17,6 +17,8 @@
 #include "runtime/env/random.hpp"
 #include "sim/check/checker.hpp"
 #include "sim/kernel/event_queue.hpp"
+#include "sim/kernel/figures.hpp"
+#include "sim/kernel/shared_cores.hpp"
 #include "sim/kernel/trace.hpp"
 #include "sim/scenario/keys.hpp"
 #include "sim/scenario/scenario.hpp"
@@ -58,6 +60,8 @@ struct NodeState {
   uint64_t lives = 0;                ///< Processes that it had.
   std::array<Spell, 32> spells;      ///< By FaultKind.
   double wall_offset_s = 0;
+  /// Where its computations take turns on the same cores; none: each has its own.
+  std::unique_ptr<SharedCores> cores;
   bool leaving = false;  ///< Its workers said goodbye: what becomes of them is nobody's fault.
 };
 
@@ -73,6 +77,7 @@ class World final : public env::FaultPoints {
   EventQueue& queue() { return queue_; }
   Trace& trace() { return trace_; }
   Checker& checker() { return checker_; }
+  Figures& figures() { return figures_; }
   Network& network() { return *network_; }
   env::MemoryFileSystem& disk() { return disk_; }
   /// What the head holds of its weights; null while it is down.
@@ -106,6 +111,8 @@ class World final : public env::FaultPoints {
   bool is_under(uint32_t node, FaultKind kind) const;
   double factor(uint32_t node, FaultKind kind) const;
   void cast(uint32_t node, FaultKind kind, Nanoseconds until, double factor);
+  /// Its engine asks for memory: under pressure it gets none (Error), or its process is ended.
+  void want_memory(uint32_t node, const char* what);
   bool is_poisonous(const std::string& task) const;
   bool strikes(const char* name) override;
   std::map<std::string, uint64_t>& fault_counts() { return fault_counts_; }
@@ -124,6 +131,7 @@ class World final : public env::FaultPoints {
   EventQueue queue_;
   Trace trace_;
   Checker checker_;
+  Figures figures_;
   env::MemoryFileSystem disk_;  // The head's.
   std::vector<NodeState> nodes_;
   std::unique_ptr<Network> network_;

@@ -71,8 +71,7 @@ bool SimDecoder::cancel(uint64_t id) {
 }
 
 std::vector<model::FinishedSequence> SimDecoder::step() {
-  if (world_.is_under(node_, FaultKind::kMemory))
-    throw Error("out of memory: no room for keys and values");
+  world_.want_memory(node_, "keys and values");
   const GpuKind& gpu = *world_.node(node_).gpu;
   const double real_tokens = world_.scenario().workload.tokens_per_symbol;
   const auto batch = static_cast<double>(active_.size());

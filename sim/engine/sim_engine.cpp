@@ -23,8 +23,7 @@ class SimTrainer final : public Trainer {
                                  const model::LossGradient& loss, double) override {
     const uint64_t checksum = policy_->weights().checksum();
     uint64_t tokens = 0;
-    if (world_.is_under(node_, FaultKind::kMemory))
-      throw Error("out of memory: no room for activations");
+    world_.want_memory(node_, "activations");
     for (size_t i = 0; i < items.size(); ++i) {
       const auto& completion = items[i].completion;
       std::vector<float> logprobs(completion.size()), entropies(completion.size(), 1.0f),
@@ -108,8 +107,7 @@ std::vector<model::ScoreResult> SimEngine::score(const model::Policy& policy,
     tokens += item.prompt.size() + item.completion.size();
     results.push_back(std::move(result));
   }
-  if (world_.is_under(node_, FaultKind::kMemory))
-    throw Error("out of memory: no room for activations");
+  world_.want_memory(node_, "activations");
   const double real = static_cast<double>(tokens * world_.scenario().workload.tokens_per_symbol);
   world_.charge(real * world_.node(node_).gpu->score_token_us / 1e6);
   return results;

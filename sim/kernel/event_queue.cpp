@@ -21,6 +21,7 @@ bool EventQueue::step() {
   Event event = std::move(events_.back());
   events_.pop_back();
   now_ = event.when;
+  ++count_;
   event.action();
   return true;
 }

@@ -25,6 +25,7 @@ class EventQueue {
   /// Runs the next event. False: there is none.
   bool step();
   size_t size() const { return events_.size(); }
+  uint64_t count() const { return count_; }      ///< Events that ran.
   size_t size_max() const { return size_max_; }  ///< The most that ever waited.
 
  private:
@@ -40,7 +41,7 @@ class EventQueue {
     }
   };
   Nanoseconds now_{0};
-  uint64_t next_number_ = 0;
+  uint64_t next_number_ = 0, count_ = 0;
   size_t size_max_ = 0;
   std::vector<Event> events_;  // A heap.
 };

@@ -57,7 +57,6 @@ void Trace::mix(uint64_t value) {
 
 void Trace::add(env::Nanoseconds at, uint32_t node, Happened what, uint64_t a, uint64_t b,
                 std::string note) {
-  ++count_;
   mix(static_cast<uint64_t>(at.count()));
   mix(uint64_t{node} << 8 | static_cast<uint64_t>(what));
   mix(a);

@@ -45,11 +45,11 @@ class Trace {
   void add(env::Nanoseconds at, uint32_t node, Happened what, uint64_t a = 0, uint64_t b = 0,
            std::string note = {});
   /// Counts without keeping: messages that actors handled.
-  void count(uint64_t events) { count_ += events; }
+  void handled(uint64_t messages) { messages_ += messages; }
   void span(env::Nanoseconds begin, env::Nanoseconds end, uint32_t node, const std::string& name);
 
   uint64_t hash() const { return hash_; }
-  uint64_t count() const { return count_; }
+  uint64_t messages() const { return messages_; }
   /// The last events that tell something (faults, losses, steps), oldest first; the rest is noise.
   std::vector<std::string> last(const std::vector<std::string>& node_names) const;
   /// Chrome's trace event format, which Perfetto opens.
@@ -61,7 +61,7 @@ class Trace {
 
   const bool keeps_timeline_;
   uint64_t hash_ = 0xcbf29ce484222325u;
-  uint64_t count_ = 0;
+  uint64_t messages_ = 0;
   std::deque<Event> last_;
   std::vector<Event> timeline_;
   std::vector<Span> spans_;

@@ -125,15 +125,33 @@ void Connection::End::receive(const transport::FrameHeader& header, wire::Frame 
   } else {
     world.note(node_, Happened::kFrame, peer, header.type_id ^ header.message);
   }
+  const bool half = cut_ && frame.words != nullptr && frame.word_count > 1;
+  if (half) {
+    constexpr uint64_t kWord = sizeof(capnp::word);
+    frame = wire::Frame::copy(frame.bytes().first(frame.word_count / 2 * kWord));
+  }
   std::vector<transport::ReceivedFrame> next;
   try {
     const std::string wrong = order_.arrived({header, std::move(frame)}, next);
     if (!wrong.empty()) throw Error(wrong);
     for (auto& received : next) session_->receive(std::move(received));
   } catch (const Error& error) {
+    if (half) ++world.fault_counts()["half a frame, refused"];
     connection_.close(*this, error.what());
   } catch (const kj::Exception& error) {
+    if (half) ++world.fault_counts()["half a frame, refused"];
     connection_.close(*this, error.getDescription().cStr());
+  }
+  if (cut_) connection_.close(*this, "the connection broke in the middle of a frame");
+}
+
+void Connection::break_off() {
+  constexpr double kNoticeS = 1;  // Where no frame comes.
+  for (const auto& end : ends_) {
+    end->cut_ = true;
+    world_.queue().after(duration(kNoticeS), [self = shared_from_this(), node = end->node_] {
+      self->give_up(node, "the connection broke");
+    });
   }
 }
 

@@ -40,6 +40,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     uint64_t sent_ = 0;
     Nanoseconds free_at_{0};  // When the line has taken what was sent so far.
     bool open_ = true;
+    bool cut_ = false;  // Half of the next frame is the last that comes.
   };
   End& end_of(uint32_t node) { return ends_[0]->node() == node ? *ends_[0] : *ends_[1]; }
   End& other(uint32_t node) { return ends_[0]->node() == node ? *ends_[1] : *ends_[0]; }
@@ -48,6 +49,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// The process of `node` gives its peer up, at the next moment that it runs.
   void give_up(uint32_t node, const std::string& why);
+  /// It breaks: of the next frame that reaches an end half arrives, and then nothing more.
+  void break_off();
   /// It ended: its end is gone; `silently`: the peer will have to notice by itself.
   void process_ended(uint32_t node, bool silently);
   /// If by then the peer of `node` has not been heard since `since`, it is given up.

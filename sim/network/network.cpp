@@ -36,7 +36,7 @@ void Network::process_ended(uint32_t node, bool silently) {
 void Network::disconnect(uint32_t node) {
   // A copy: whoever loses its peer may end, and its connections with it.
   for (const auto& connection : std::vector(connections_))
-    if (connection->is_of(node)) connection->give_up(node, "the connection broke");
+    if (connection->is_of(node)) connection->break_off();
 }
 
 void Network::block(uint32_t from, uint32_t to, Nanoseconds until) {

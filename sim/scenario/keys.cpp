@@ -57,6 +57,7 @@ const config::KeyOf<Scenario> kScenarioKeys[] = {
     {THESPIS_KEY(Scenario, cluster.head_rewards), from(0, 65536), "Rewards beside the conductor"},
     {THESPIS_KEY(Scenario, cluster.head_references), from(0, 1024), "References there"},
     {THESPIS_KEY(Scenario, cluster.head_gpu), kAny, "What the learner computes on"},
+    {THESPIS_KEY(Scenario, cluster.head_shares_cores), kAny, "They slow each other and it down"},
     {THESPIS_KEY(Scenario, link.latency_ms), from(0, 1e6), "One way, between any two nodes"},
     {THESPIS_KEY(Scenario, link.jitter_ms), from(0, 1e6), "Mean of what comes on top"},
     {THESPIS_KEY(Scenario, link.bandwidth_gbps), above(0, 1e6), "Of a connection"},
@@ -74,6 +75,8 @@ const config::KeyOf<Scenario> kScenarioKeys[] = {
     {THESPIS_KEY(Scenario, check.finish_within_s), above(0, kYear),
      "After that, until the run must be done"},
     {THESPIS_KEY(Scenario, check.events_max), from(1000, 1e12), "Of one seed"},
+    {THESPIS_KEY(Scenario, check.disk_mb_max), from(1, 1e6), "On the head's disk"},
+    {THESPIS_KEY(Scenario, check.waiting_events_max), from(1000, 1e8), "Events to come"},
     {THESPIS_KEY(Scenario, check.queue_mb_max), from(1, 1e6), "Frames under way at a time"},
 };
 

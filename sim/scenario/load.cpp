@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "runtime/base/error.hpp"
@@ -134,10 +136,12 @@ std::vector<std::string> node_names(const Scenario& scenario) {
   return names;
 }
 
-Scenario parse_scenario(std::string_view text, const std::string& source) {
-  const toml::table document = config::parse_toml(text, source);
+namespace {
+
+/// All but the recipe.
+Scenario read_scenario(const toml::table& document, std::string_view text,
+                       const std::string& source, Places& places) {
   Scenario scenario;
-  Places places;
   scenario.gpus = read_list(document, "gpu", gpu_keys(), source);
   scenario.nodes = read_list(document, "node", node_keys(), source, &places.nodes);
   scenario.rewards = read_list(document, "reward", reward_keys(), source);
@@ -146,22 +150,77 @@ Scenario parse_scenario(std::string_view text, const std::string& source) {
   for (const char* list : {"gpu", "node", "reward", "fault", "recipe"}) own.erase(list);
   config::read_table(scenario_keys(), scenario, own, "", source,
                      [](std::string_view, const std::string&) {});
-  scenario.recipe = read_recipe(document, scenario, source);
   if (scenario.gpus.empty()) scenario.gpus.emplace_back();
-  if (scenario.rewards.empty()) scenario.rewards.emplace_back();
+  return scenario;
+}
+
+void check(const Scenario& scenario, const Places& places, const std::string& source) {
   check_names(scenario, places);
   check_gpu(scenario, scenario.cluster.head_gpu, source + ": cluster");
   check_roles(scenario, source);
+}
+
+std::string read_file(const char* what, const std::string& path) {
+  try {
+    const auto bytes = env::RealFileSystem().read(path, config::kRecipeBytesMax);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  } catch (const env::FileError& error) {
+    throw InputError(std::string(what) + " " + error.what());
+  }
+}
+
+}  // namespace
+
+Scenario parse_scenario(std::string_view text, const std::string& source) {
+  const toml::table document = config::parse_toml(text, source);
+  Places places;
+  Scenario scenario = read_scenario(document, text, source, places);
+  scenario.recipe = read_recipe(document, scenario, source);
+  if (scenario.rewards.empty()) scenario.rewards.emplace_back();
+  check(scenario, places, source);
+  return scenario;
+}
+
+Scenario parse_cluster(std::string_view text, const std::string& source,
+                       const config::Recipe& recipe) {
+  const toml::table document = config::parse_toml(text, source);
+  for (const char* name : {"recipe", "recipe_file", "check", "fault"})
+    if (const toml::node* node = document.get(name))
+      throw InputError(fmt::format("{}: {}: a cluster to plan for has none; it is for scenarios",
+                                   at_line(source, *node), name));
+  Places places;
+  Scenario scenario = read_scenario(document, text, source, places);
+  scenario.recipe = recipe;
+  // What is learned does not matter here: only how long it takes.
+  scenario.recipe.data = {};
+  scenario.recipe.data.held_out = 1;
+  auto& prompt_max = scenario.recipe.rollout.max_prompt_length;
+  prompt_max = std::max(prompt_max, 64u);
+  scenario.recipe.train.steps = 1;
+  scenario.recipe.train.learning_rate = 1e-4;
+  // Of long completions a simulated token stands for several.
+  constexpr uint32_t kSymbolsMax = 1024;
+  auto& length = scenario.recipe.rollout.max_response_length;
+  if (scenario.workload.tokens_per_symbol == 1 && length > kSymbolsMax)
+    scenario.workload.tokens_per_symbol = (length + kSymbolsMax - 1) / kSymbolsMax;
+  length = std::max(1u, length / scenario.workload.tokens_per_symbol);
+  const auto& rewards = recipe.rewards;
+  if (scenario.rewards.empty() && rewards.delay_mean_s > 0)
+    scenario.rewards.push_back(
+        {"delay", 1,
+         rewards.delay_mean_s * std::exp(-rewards.delay_sigma * rewards.delay_sigma / 2),
+         rewards.delay_sigma});
+  if (scenario.rewards.empty()) scenario.rewards.emplace_back();
+  check(scenario, places, source);
   return scenario;
 }
 
 Scenario load_scenario(const std::string& path) {
-  try {
-    const auto bytes = env::RealFileSystem().read(path, config::kRecipeBytesMax);
-    return parse_scenario({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
-  } catch (const env::FileError& error) {
-    throw InputError(std::string("scenario ") + error.what());
-  }
+  return parse_scenario(read_file("scenario", path), path);
+}
+
+Scenario load_cluster(const std::string& path, const config::Recipe& recipe) {
+  return parse_cluster(read_file("cluster", path), path, recipe);
 }
 
 }  // namespace thespis::sim

@@ -101,13 +101,16 @@ struct Cluster {
   double lost_after_s = 6;  ///< Silence until a peer is given up.
   uint32_t head_samplers = 0, head_rewards = 0, head_references = 0;
   std::string head_gpu;
+  bool head_shares_cores = false;  ///< What the head computes takes turns on the same cores.
 };
 
 struct Checks {
   double faults_until_s = 600;    ///< Faults are drawn up to then.
   double finish_within_s = 3600;  ///< From then on, in virtual time (DEADLINE).
   uint64_t events_max = 50'000'000;
-  uint64_t queue_mb_max = 1024;  ///< Frames under way between all nodes (BOUNDED).
+  uint64_t disk_mb_max = 256;               ///< What the head's disk holds (BOUNDED).
+  uint64_t waiting_events_max = 1'000'000;  ///< Of the simulator itself (BOUNDED).
+  uint64_t queue_mb_max = 1024;             ///< Frames under way between all nodes (BOUNDED).
 };
 
 struct Scenario {
@@ -134,5 +137,12 @@ std::vector<std::string> node_names(const Scenario& scenario);
 Scenario load_scenario(const std::string& path);
 /// The same for text at hand; `source` stands in messages where a file's name would.
 Scenario parse_scenario(std::string_view text, const std::string& source);
+
+/// A cluster for a plan: a scenario's file without [recipe], [check] and [[fault]], joined with a
+/// recipe for real weights and lengths. Rewards that the file does not describe take the recipe's
+/// delays. Throws as load_scenario.
+Scenario load_cluster(const std::string& path, const config::Recipe& recipe);
+Scenario parse_cluster(std::string_view text, const std::string& source,
+                       const config::Recipe& recipe);
 
 }  // namespace thespis::sim

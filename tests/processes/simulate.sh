@@ -16,6 +16,15 @@ if setarch -R true 2>/dev/null; then
   three=$(setarch -R "$THESPIS" simulate "$scenario" --from 7 --seeds 20 --json)
   [[ $(hash_of "$one") == "$(hash_of "$three")" ]]
 fi
+# Another build of the same commit (debug, with sanitizers), where there is one.
+commit_of() { grep -o '"commit": "[^"]*"' <<<"$1"; }
+for other in build/*/thespis; do
+  [[ -x $other && ! $other -ef $THESPIS ]] || continue
+  four=$("$other" simulate "$scenario" --from 7 --seeds 20 --json) || continue
+  [[ $(commit_of "$one") == "$(commit_of "$four")" ]] || continue
+  [[ $(hash_of "$one") == "$(hash_of "$four")" ]] || { echo "$other: another hash"; exit 1; }
+  echo "$other gives the same hash"
+done
 
 # What is wrong with a scenario is one line, before anything runs.
 if message=$("$THESPIS" simulate /nonexistent.toml 2>&1); then exit 1; fi

@@ -80,6 +80,22 @@ TEST_CASE("scenario: a fault of a node that does not exist is refused") {
                                "gpu-0"));
 }
 
+TEST_CASE("scenario: a cluster to plan for has neither recipe nor faults of its own") {
+  const auto refused = [](const std::string& text) -> std::string {
+    try {
+      parse_cluster(text, "c.toml", config::Recipe{});
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  CHECK_THAT(refused(kGood), ContainsSubstring("recipe: a cluster to plan for has none"));
+  CHECK_THAT(refused("[[node]]\nname = \"a\"\nsamplers = 1\nrewards = 1\n"),
+             ContainsSubstring("no node has a reference"));
+  CHECK_THAT(refused("[[fault]]\nkind = \"crash\"\n"),
+             ContainsSubstring("fault: a cluster to plan for"));
+}
+
 TEST_CASE("scenario: a role without a worker is refused") {
   std::string text(kGood);
   text.replace(text.find("rewards = 1"), 11, "samplers = 1");

@@ -55,6 +55,8 @@ TEST_CASE("simulation: faults strike, points inside production code are reached"
     INFO("fault " << static_cast<int>(fault.kind));
     CHECK(faults.size() >= 26);
   }
+  CHECK(faults["half a frame, refused"] > 0);
+  CHECK(faults["memory, killed"] > 0);
   for (const char* name :
        {"sampler_starts_under_old_weights", "journal_sync_fails", "checkpoint_rename_fails",
         "pool_dispatches_late", "weights_cannot_be_had", "reward_rule_throws"}) {
