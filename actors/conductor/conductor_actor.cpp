@@ -58,6 +58,7 @@ caf::behavior ConductorActor::make_behavior() {
 void ConductorActor::on_exit() {
   for (const auto& [group, episode] : std::exchange(episodes_, {}))
     send_exit(episode, caf::exit_reason::user_shutdown);
+  learner_waits_ = {};  // A promise refers back to its actor: with it this would never be freed.
 }
 
 void ConductorActor::start() {

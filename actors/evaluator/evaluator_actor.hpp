@@ -28,6 +28,8 @@ class EvaluatorActor : public caf::event_based_actor {
  public:
   EvaluatorActor(caf::actor_config& config, EvaluatorOptions options);
   const char* name() const override { return "evaluator"; }
+  /// Promises refer back to their actor: with them it would never be freed.
+  void on_exit() override { orders_.clear(); }
 
  protected:
   caf::behavior make_behavior() override;
