@@ -74,8 +74,10 @@ int Meter::begin(const Limits& limits, Layers layers) {
   return 0;
 }
 
-void Meter::begin_starving() {
-  if (!starved_at_start_) starved_at_start_ = read_number(KeeperFd::kPressure, "total=");
+void Meter::begin_starving(double late_s) {
+  if (starved_at_start_) return;
+  starved_at_start_ = read_number(KeeperFd::kPressure, "total=");
+  starved_before_s_ = late_s;
 }
 
 std::optional<double> Meter::cpu_s() const {
@@ -94,19 +96,23 @@ double Meter::starved_alone_s(long init) const {
     text[got > 0 ? got : 0] = '\0';
   };
   char path[64], text[256];
+  // Nanoseconds on a processor, then those spent waiting for one.
+  const auto waited_s = [&](long process) {
+    std::snprintf(path, sizeof path, "%ld/schedstat", process);
+    read_file(path, text, sizeof text);
+    const char* const waited = std::strchr(text, ' ');
+    return waited == nullptr ? 0 : static_cast<double>(std::strtoull(waited, nullptr, 10)) * 1e-9;
+  };
   std::snprintf(path, sizeof path, "%ld/task/%ld/children", init, init);
   read_file(path, text, sizeof text);
-  std::snprintf(path, sizeof path, "%ld/schedstat", std::strtol(text, nullptr, 10));
-  read_file(path, text, sizeof text);
-  // Nanoseconds on a processor, then those spent waiting for one.
-  const char* const waited = std::strchr(text, ' ');
-  return waited == nullptr ? 0 : static_cast<double>(std::strtoull(waited, nullptr, 10)) * 1e-9;
+  const long job = std::strtol(text, nullptr, 10);
+  return waited_s(init) + waited_s(job);
 }
 
 double Meter::starved_s(long init) const {
   if (!starved_at_start_) return starved_alone_s(init);
   const auto now = read_number(KeeperFd::kPressure, "total=");
-  return now ? static_cast<double>(*now - *starved_at_start_) * 1e-6 : 0;
+  return starved_before_s_ + (now ? static_cast<double>(*now - *starved_at_start_) * 1e-6 : 0);
 }
 
 uint64_t Meter::memory_peak_bytes() const {

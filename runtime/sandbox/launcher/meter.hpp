@@ -18,8 +18,8 @@ class Meter {
   int begin(const Limits& limits, Layers layers);
   /// Processor seconds of all processes since begin().
   std::optional<double> cpu_s() const;
-  /// Starvation counts from the first of these calls after begin() on.
-  void begin_starving();
+  /// Starvation counts from the first of these calls after begin() on; `late_s` of it lie before.
+  void begin_starving(double late_s);
   /// Seconds since then in which the job wanted to run and none of it could. Where no cgroup tells,
   /// those of the process that `init` started.
   double starved_s(long init) const;
@@ -39,6 +39,7 @@ class Meter {
   bool has_cpu_ = false;
   uint64_t cpu_at_start_ = 0;
   std::optional<uint64_t> starved_at_start_;
+  double starved_before_s_ = 0;
   /// Of the keeper alone, before its first job.
   std::optional<uint64_t> kills_before_, usage_before_;
 };

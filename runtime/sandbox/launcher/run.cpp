@@ -247,7 +247,9 @@ int Runner::next_timeout_ms(Running& run) {
   const double elapsed_s = env::seconds(clock_.now() - run.start);
   double wait_s = limits.wall_s - elapsed_s;
   // Most jobs end before either limit is worth a look.
-  if (elapsed_s > kFirstLookS) meter_.begin_starving();
+  // A first look that comes late was itself kept waiting for a processor.
+  if (elapsed_s > kFirstLookS)
+    meter_.begin_starving(std::max(0.0, elapsed_s - kFirstLookS - kCpuGrainS));
   if (wait_s <= 0) {
     // A machine that had no time for the job says nothing about the job.
     const double starved_s = meter_.starved_s(run.pid);
