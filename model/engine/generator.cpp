@@ -14,33 +14,10 @@ namespace {
 
 constexpr uint32_t kBatchRows = 192;     // Of one walk; a longer prefill goes in chunks.
 constexpr uint32_t kRowsForAThread = 2;  // Fewer are not worth waking a worker for.
-constexpr uint32_t kPage = gpu::kPageTokens;
-
-uint32_t pages_for(uint32_t tokens) {
-  return gpu::round_up(tokens, kPage) / kPage;
-}
 
 }  // namespace
 
 struct Generator::State {
-  struct Sequence {
-    SequenceRequest request;
-    FinishedSequence result;
-    std::vector<uint32_t> pages;
-    uint32_t stored = 0;  // Tokens whose keys and values are in the pages.
-    uint32_t wave = 0;    // Of this step: after the waves that fill shared pages.
-    bool cancelled = false;
-
-    uint32_t token_count() const {
-      return static_cast<uint32_t>(request.prompt.size() + result.tokens.size());
-    }
-    uint32_t rows() const { return token_count() - stored; }
-    int32_t token(uint32_t position) const {
-      return position < request.prompt.size() ? request.prompt[position]
-                                              : result.tokens[position - request.prompt.size()];
-    }
-  };
-
   std::shared_ptr<const Policy> policy;
   GeneratorLimits limits;
   gpu::ThreadPool& pool;
@@ -48,7 +25,6 @@ struct Generator::State {
   std::vector<std::unique_ptr<Sequence>> active;  // In order of arrival: neighbours share prompts.
   std::vector<std::unique_ptr<Executor>> executors;  // By part of a wave.
   std::vector<Batch> batches;
-  std::vector<uint32_t> fresh_wave;  // By page: the wave of this step that fills it; 0 = is filled.
 
   State(std::shared_ptr<const Policy> first, GeneratorLimits lims, gpu::ThreadPool& threads)
       : policy(std::move(first)),
@@ -56,8 +32,7 @@ struct Generator::State {
         pool(threads),
         kv(policy->plan().attend_shape(), policy->config().layer_count,
            lims.slots * pages_for(lims.context_max)),
-        batches(pool.thread_count()),
-        fresh_wave(lims.slots * pages_for(lims.context_max), 0) {
+        batches(pool.thread_count()) {
     for (unsigned i = 0; i < pool.thread_count(); ++i)
       executors.push_back(
           std::make_unique<Executor>(policy->shared_plan(), Executor::Purpose::kForward));
@@ -67,16 +42,11 @@ struct Generator::State {
   void run_wave(const std::vector<Sequence*>& sequences);
   void run_part(std::span<Sequence* const> sequences, size_t part);
   void run_batch(std::span<Sequence* const> heads, size_t part);
-  bool accept(Sequence& s) const;
 };
 
 Generator::Generator(std::shared_ptr<const Policy> policy, GeneratorLimits limits,
                      gpu::ThreadPool& pool) {
-  if (limits.slots == 0) throw InputError("generator limits: slots must be at least 1");
-  if (limits.context_max < 2 || limits.context_max > policy->config().context_max)
-    throw InputError("generator limits: context_max = " + std::to_string(limits.context_max) +
-                     ": must be between 2 and the model's " +
-                     std::to_string(policy->config().context_max));
+  check(limits, policy->config());
   state_ = std::make_unique<State>(std::move(policy), limits, pool);
 }
 
@@ -85,7 +55,7 @@ Generator::~Generator() = default;
 void Generator::install(std::shared_ptr<const Policy> policy) {
   if (policy->config() != state_->policy->config())
     throw InputError("generator: the new policy is of another model");
-  if (policy->version() != state_->policy->version()) state_->kv.forget_prefixes();
+  if (policy->version() != state_->policy->version()) state_->kv.pages().forget_prefixes();
   state_->policy = std::move(policy);
 }
 
@@ -104,19 +74,8 @@ std::vector<int32_t> Generator::tokens_of(uint64_t id) const {
 
 void Generator::add(SequenceRequest request) {
   THESPIS_ASSERT(has_free_slot());
-  const std::string name = "sequence " + std::to_string(request.id);
-  check_sequence({request.prompt, {}, request.temperature}, state_->policy->config().vocab_size,
-                 state_->limits.context_max, name);
-  if (!(request.cut.top_p > 0 && request.cut.top_p <= 1))
-    throw InputError(name + ": top_p must be above 0 and at most 1");
-  if (request.max_tokens == 0) throw InputError(name + ": max_tokens must be at least 1");
-  if (request.prompt.size() + request.max_tokens > state_->limits.context_max)
-    throw InputError(name + ": " + std::to_string(request.prompt.size()) + " prompt tokens and " +
-                     std::to_string(request.max_tokens) + " new ones exceed the context of " +
-                     std::to_string(state_->limits.context_max));
-  auto sequence = std::make_unique<State::Sequence>();
-  sequence->result.id = request.id;
-  sequence->request = std::move(request);
+  check_request(request, state_->policy->config().vocab_size, state_->limits.context_max);
+  auto sequence = std::make_unique<Sequence>(std::move(request));
   state_->active.push_back(std::move(sequence));
 }
 
@@ -126,29 +85,12 @@ bool Generator::cancel(uint64_t id) {
   return false;
 }
 
-/// Takes the pages of a prompt: shared where the same prefix is held already, new ones for the
-/// rest. The page of the last token is never shared, for its row is computed here.
 void Generator::State::begin(Sequence& s) {
   const std::span<const int32_t> prompt = s.request.prompt;
-  const uint32_t size = static_cast<uint32_t>(prompt.size());
-  uint32_t parent = KvStore::kRoot;
-  for (uint32_t i = 0; i < (size - 1) / kPage; ++i) {
-    const auto found = kv.find(parent, prompt.subspan(i * kPage, kPage));
-    if (!found.has_value()) break;
-    kv.retain(*found);
-    s.pages.push_back(*found);
-    s.wave = std::max(s.wave, fresh_wave[*found]);
-    parent = *found;
-  }
-  s.stored = static_cast<uint32_t>(s.pages.size()) * kPage;
-  while (s.pages.size() < pages_for(size)) {
-    const uint32_t i = static_cast<uint32_t>(s.pages.size()), page = kv.acquire();
-    s.pages.push_back(page);
-    if ((i + 1) * kPage > size) break;
-    kv.publish(page, parent, prompt.subspan(i * kPage, kPage));
-    fresh_wave[page] = s.wave + 1;
-    parent = page;
-  }
+  auto claim = kv.pages().claim(prompt, prompt.size(), [&] { return kv.acquire(); });
+  s.pages = std::move(claim.pages);
+  s.stored = claim.stored;
+  s.wave = claim.wave;
 }
 
 void Generator::State::run_wave(const std::vector<Sequence*>& sequences) {
@@ -220,20 +162,9 @@ void Generator::State::run_batch(std::span<Sequence* const> heads, size_t part) 
   batch.clear();
 }
 
-/// True if the sequence has ended; sets why.
-bool Generator::State::accept(Sequence& s) const {
-  const auto& stops = s.request.stop_tokens;
-  if (std::find(stops.begin(), stops.end(), s.result.tokens.back()) != stops.end()) {
-    s.result.finish = FinishReason::kStop;
-    return true;
-  }
-  s.result.finish = FinishReason::kLength;
-  return s.result.tokens.size() >= s.request.max_tokens;
-}
-
 std::vector<FinishedSequence> Generator::step() {
   State& state = *state_;
-  std::vector<std::vector<State::Sequence*>> waves;
+  std::vector<std::vector<Sequence*>> waves;
   for (const auto& s : state.active) {
     if (s->cancelled) continue;
     s->wave = 0;
@@ -246,13 +177,13 @@ std::vector<FinishedSequence> Generator::step() {
     if (!wave.empty()) state.run_wave(wave);
 
   std::vector<FinishedSequence> finished;
+  state.kv.pages().end_step();
   for (auto& s : state.active) {
-    for (const uint32_t page : s->pages) state.fresh_wave[page] = 0;
     if (s->cancelled)
       s->result.finish = FinishReason::kCancelled;
-    else if (!state.accept(*s))
+    else if (!s->has_ended())
       continue;
-    for (const uint32_t page : s->pages) state.kv.release(page);
+    for (const uint32_t page : s->pages) state.kv.pages().release(page);
     finished.push_back(std::move(s->result));
     s.reset();
   }

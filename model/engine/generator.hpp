@@ -11,41 +11,11 @@
 #include <memory>
 #include <vector>
 
-#include "gpu/ops.hpp"
 #include "gpu/thread_pool.hpp"
 #include "model/engine/policy.hpp"
+#include "model/engine/sequence.hpp"
 
 namespace thespis::model {
-
-enum class FinishReason : uint8_t { kStop, kLength, kCancelled };
-
-/// The token at completion position p is drawn by inverse CDF with
-/// env::uniform_at(random_seed, Purpose::kSampling, random_stream, random_sample, p).
-struct SequenceRequest {
-  uint64_t id = 0;  ///< The caller's; unique among the sequences in flight.
-  std::vector<int32_t> prompt;
-  std::vector<int32_t>
-      stop_tokens;           ///< Ends the sequence; the stop token is part of the completion.
-  uint32_t max_tokens = 0;   ///< Of the completion; at least 1.
-  float temperature = 1.0f;  ///< 0 = greedy.
-  gpu::SampleCut cut = {};   ///< Log-probs are those of the whole distribution all the same.
-  uint64_t random_seed = 0;
-  uint64_t random_stream = 0;
-  uint32_t random_sample = 0;
-};
-
-struct FinishedSequence {
-  uint64_t id = 0;
-  std::vector<int32_t> tokens;     ///< The completion.
-  std::vector<float> logprobs;     ///< One for each token, at the request's temperature.
-  std::vector<uint64_t> versions;  ///< The policy that drew each token.
-  FinishReason finish = FinishReason::kStop;
-};
-
-struct GeneratorLimits {
-  uint32_t slots = 64;
-  uint32_t context_max = 512;  ///< Prompt and completion together.
-};
 
 class Generator {
  public:

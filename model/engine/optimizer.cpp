@@ -5,7 +5,6 @@
 #include <string>
 
 #include "gpu/ops.hpp"
-#include "runtime/base/error.hpp"
 
 namespace thespis::model {
 namespace {
@@ -20,13 +19,48 @@ void require(bool holds, const char* field, double value, const char* wanted) {
 
 }  // namespace
 
-Optimizer::Optimizer(const WeightLayout& layout, AdamWOptions o)
-    : layout_(layout), options_(o), m_(layout.size), v_(layout.size) {
+void check(const AdamWOptions& o) {
   require(o.beta1 >= 0 && o.beta1 < 1, "beta1", o.beta1, "in [0, 1)");
   require(o.beta2 >= 0 && o.beta2 < 1, "beta2", o.beta2, "in [0, 1)");
   require(o.epsilon > 0, "epsilon", o.epsilon, "positive");
   require(o.weight_decay >= 0, "weight_decay", o.weight_decay, "at least 0");
   require(o.clip_grad_norm >= 0, "clip_grad_norm", o.clip_grad_norm, "at least 0");
+}
+
+Error not_finite(const TensorSpec& tensor) {
+  return Error("training: the gradient of " + tensor.name +
+               " is not finite; the step was not taken");
+}
+
+void check_moment(const WeightLayout& layout, std::span<const float> moment) {
+  if (moment.size() != layout.size)
+    throw InputError("optimizer state: " + std::to_string(moment.size()) +
+                     " elements where the model has " + std::to_string(layout.size));
+}
+
+AdamWFactors factors(const AdamWOptions& o, uint64_t step, double gradient_norm,
+                     double learning_rate) {
+  require(std::isfinite(learning_rate) && learning_rate >= 0, "learning rate", learning_rate,
+          "finite and at least 0");
+  const double t = static_cast<double>(step);
+  // As torch.nn.utils.clip_grad_norm_: the norm plus 1e-6 divides.
+  const double scale =
+      o.clip_grad_norm > 0 ? std::min(1.0, o.clip_grad_norm / (gradient_norm + 1e-6)) : 1.0;
+  const double correction1 = 1.0 - std::pow(o.beta1, t), correction2 = 1.0 - std::pow(o.beta2, t);
+  return {.gradient_scale = static_cast<float>(scale),
+          .beta1 = static_cast<float>(o.beta1),
+          .rest1 = static_cast<float>(1.0 - o.beta1),
+          .beta2 = static_cast<float>(o.beta2),
+          .rest2 = static_cast<float>(1.0 - o.beta2),
+          .keep = static_cast<float>(1.0 - learning_rate * o.weight_decay),
+          .step_size = static_cast<float>(learning_rate / correction1),
+          .inverse_sqrt_correction2 = static_cast<float>(1.0 / std::sqrt(correction2)),
+          .epsilon = static_cast<float>(o.epsilon)};
+}
+
+Optimizer::Optimizer(const WeightLayout& layout, AdamWOptions options)
+    : layout_(layout), options_(options), m_(layout.size), v_(layout.size) {
+  check(options_);
   for (uint32_t t = 0; t < layout_.tensors.size(); ++t) {
     const uint64_t size = (layout_.tensors[t].size() + gpu::kLanes - 1) / gpu::kLanes * gpu::kLanes;
     for (uint64_t at = 0; at < size; at += kRangeFloats)
@@ -42,9 +76,7 @@ double Optimizer::reduce(std::span<float* const> lanes, gpu::ThreadPool& pool) c
   });
   double total = 0;
   for (size_t i = 0; i < ranges_.size(); ++i) {
-    if (!std::isfinite(squares[i]))
-      throw Error("training: the gradient of " + layout_.tensors[ranges_[i].tensor].name +
-                  " is not finite; the step was not taken");
+    if (!std::isfinite(squares[i])) throw not_finite(layout_.tensors[ranges_[i].tensor]);
     total += squares[i];
   }
   return std::sqrt(total);
@@ -52,43 +84,31 @@ double Optimizer::reduce(std::span<float* const> lanes, gpu::ThreadPool& pool) c
 
 void Optimizer::update(const float* gradient, double grad_norm, double learning_rate,
                        const float* weights_in, float* weights_out, gpu::ThreadPool& pool) {
-  require(std::isfinite(learning_rate) && learning_rate >= 0, "learning rate", learning_rate,
-          "finite and at least 0");
-  const double step = static_cast<double>(step_count_ + 1);
-  const double clip = options_.clip_grad_norm;
-  // As torch.nn.utils.clip_grad_norm_: the norm plus 1e-6 divides.
-  const double scale = clip > 0 ? std::min(1.0, clip / (grad_norm + 1e-6)) : 1.0;
-  const double correction1 = 1.0 - std::pow(options_.beta1, step);
-  const double correction2 = 1.0 - std::pow(options_.beta2, step);
+  const AdamWFactors f = factors(options_, step_count_ + 1, grad_norm, learning_rate);
   pool.parallel_for(ranges_.size(), [&](size_t i) {
     const Range& r = ranges_[i];
-    const double decay = layout_.tensors[r.tensor].decays ? options_.weight_decay : 0.0;
-    gpu::cpu_ops().adamw(
-        {.gradient = gradient + r.offset,
-         .weight_in = weights_in + r.offset,
-         .weight_out = weights_out + r.offset,
-         .m = m_.data() + r.offset,
-         .v = v_.data() + r.offset,
-         .size = r.size,
-         .gradient_scale = static_cast<float>(scale),
-         .beta1 = static_cast<float>(options_.beta1),
-         .rest1 = static_cast<float>(1.0 - options_.beta1),
-         .beta2 = static_cast<float>(options_.beta2),
-         .rest2 = static_cast<float>(1.0 - options_.beta2),
-         .keep = static_cast<float>(1.0 - learning_rate * decay),
-         .step_size = static_cast<float>(learning_rate / correction1),
-         .inverse_sqrt_correction2 = static_cast<float>(1.0 / std::sqrt(correction2)),
-         .epsilon = static_cast<float>(options_.epsilon)});
+    gpu::cpu_ops().adamw({.gradient = gradient + r.offset,
+                          .weight_in = weights_in + r.offset,
+                          .weight_out = weights_out + r.offset,
+                          .m = m_.data() + r.offset,
+                          .v = v_.data() + r.offset,
+                          .size = r.size,
+                          .gradient_scale = f.gradient_scale,
+                          .beta1 = f.beta1,
+                          .rest1 = f.rest1,
+                          .beta2 = f.beta2,
+                          .rest2 = f.rest2,
+                          .keep = layout_.tensors[r.tensor].decays ? f.keep : 1.0f,
+                          .step_size = f.step_size,
+                          .inverse_sqrt_correction2 = f.inverse_sqrt_correction2,
+                          .epsilon = f.epsilon});
   });
   ++step_count_;
 }
 
 void Optimizer::restore(std::span<const float> first_moment, std::span<const float> second_moment,
                         uint64_t step_count) {
-  for (const auto& moment : {first_moment, second_moment})
-    if (moment.size() != layout_.size)
-      throw InputError("optimizer state: " + std::to_string(moment.size()) +
-                       " elements where the model has " + std::to_string(layout_.size));
+  for (const auto& moment : {first_moment, second_moment}) check_moment(layout_, moment);
   std::copy(first_moment.begin(), first_moment.end(), m_.data());
   std::copy(second_moment.begin(), second_moment.end(), v_.data());
   step_count_ = step_count;

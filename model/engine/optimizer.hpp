@@ -7,8 +7,26 @@
 
 #include "gpu/thread_pool.hpp"
 #include "model/engine/trainer.hpp"
+#include "runtime/base/error.hpp"
 
 namespace thespis::model {
+
+/// InputError where an option is out of its range.
+void check(const AdamWOptions& options);
+/// "training: the gradient of ... is not finite; the step was not taken".
+Error not_finite(const TensorSpec& tensor);
+/// InputError where a moment to restore has another size.
+void check_moment(const WeightLayout& layout, std::span<const float> moment);
+
+/// What the update of step `step` (from 1) multiplies with, prepared in double.
+struct AdamWFactors {
+  float gradient_scale;  ///< Of the clipping.
+  float beta1, rest1, beta2, rest2;
+  float keep;  ///< Where weight decay applies.
+  float step_size, inverse_sqrt_correction2, epsilon;
+};
+AdamWFactors factors(const AdamWOptions& options, uint64_t step, double gradient_norm,
+                     double learning_rate);
 
 class Optimizer {
  public:

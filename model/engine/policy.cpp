@@ -37,19 +37,51 @@ std::shared_ptr<const Plan> make_plan(const ModelConfig& c) {
 }  // namespace
 
 Policy::Policy(std::shared_ptr<const Weights> weights, uint64_t version)
-    : weights_(std::move(weights)),
-      version_(version),
-      plan_(make_plan(weights_->config)),
-      packed_(std::make_unique<const PackedWeights>(*plan_, *weights_)) {}
+    : version_(version), plan_(make_plan(weights->config)), weights_(std::move(weights)) {}
 
 Policy::Policy(const Policy& previous, std::shared_ptr<const Weights> weights, uint64_t version)
-    : weights_(std::move(weights)),
-      version_(version),
-      plan_(previous.plan_),
-      packed_(std::make_unique<const PackedWeights>(*plan_, *weights_)) {
+    : version_(version), plan_(previous.plan_), weights_(std::move(weights)) {
   THESPIS_ASSERT(weights_->config == previous.config());
 }
 
+Policy::Policy(const Policy& previous, std::shared_ptr<const DeviceWeights> weights, Fetch fetch,
+               uint64_t version)
+    : version_(version),
+      plan_(previous.plan_),
+      fetch_(std::move(fetch)),
+      device_weights_(std::move(weights)) {}
+
 Policy::~Policy() = default;
+
+const ModelConfig& Policy::config() const {
+  return plan_->config();
+}
+
+std::shared_ptr<const Weights> Policy::shared_weights() const {
+  const std::lock_guard lock(mutex_);
+  if (weights_ == nullptr) weights_ = fetch_();
+  host_.store(weights_.get(), std::memory_order_release);
+  return weights_;
+}
+
+const PackedWeights& Policy::packed() const {
+  if (const PackedWeights* panels = panels_.load(std::memory_order_acquire)) return *panels;
+  const auto weights = shared_weights();
+  const std::lock_guard lock(mutex_);
+  if (packed_ == nullptr) packed_ = std::make_unique<const PackedWeights>(*plan_, *weights);
+  panels_.store(packed_.get(), std::memory_order_release);
+  return *packed_;
+}
+
+std::shared_ptr<const DeviceWeights> Policy::on_device(const Upload& upload) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (device_weights_ != nullptr) return device_weights_;
+  }
+  auto uploaded = upload(*this);
+  const std::lock_guard lock(mutex_);
+  if (device_weights_ == nullptr) device_weights_ = std::move(uploaded);
+  return device_weights_;
+}
 
 }  // namespace thespis::model

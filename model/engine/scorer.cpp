@@ -14,42 +14,49 @@ constexpr uint32_t kTokensPerBatch = 1024;
 
 }  // namespace
 
-std::vector<ScoreResult> score(const Policy& policy, std::span<const ScoreItem> items,
-                               gpu::ThreadPool& pool) {
-  const ModelConfig& config = policy.config();
-  std::vector<size_t> batch_first;  // First item of each batch.
-  uint32_t rows = kTokensPerBatch;
+std::vector<size_t> score_batches(std::span<const ScoreItem> items, const ModelConfig& config,
+                                  uint32_t tokens) {
+  std::vector<size_t> first;
+  uint32_t rows = tokens;
   for (size_t i = 0; i < items.size(); ++i) {
     const ScoredSequence s{items[i].prompt, items[i].completion, items[i].temperature};
     check_sequence(s, config.vocab_size, config.context_max, "score item " + std::to_string(i));
-    if (rows >= kTokensPerBatch) {
-      batch_first.push_back(i);
+    if (rows >= tokens) {
+      first.push_back(i);
       rows = 0;
     }
     rows += s.rows();
   }
-  const size_t batch_count = batch_first.size();
-  batch_first.push_back(items.size());
+  first.push_back(items.size());
+  return first;
+}
 
+void take_scores(const Batch& batch, std::span<const ScoreItem> items, size_t first, size_t last,
+                 std::vector<ScoreResult>& results) {
+  size_t at = 0;
+  for (size_t i = first; i < last; ++i) {
+    const size_t count = items[i].completion.size();
+    const auto part = [&](const std::vector<float>& from) {
+      const auto begin = from.begin() + static_cast<ptrdiff_t>(at);
+      return std::vector<float>(begin, begin + static_cast<ptrdiff_t>(count));
+    };
+    results[i] = {part(batch.logprobs), part(batch.entropies)};
+    at += count;
+  }
+}
+
+std::vector<ScoreResult> score(const Policy& policy, std::span<const ScoreItem> items,
+                               gpu::ThreadPool& pool) {
+  const auto first = score_batches(items, policy.config(), kTokensPerBatch);
   std::vector<ScoreResult> results(items.size());
   ExecutorSet executors(policy.shared_plan(), Executor::Purpose::kForward);
-  pool.parallel_for(batch_count, [&](size_t b) {
+  pool.parallel_for(first.size() - 1, [&](size_t b) {
     const ExecutorSet::Loan executor = executors.borrow();
     WholeSequences sequences;
-    for (size_t i = batch_first[b]; i < batch_first[b + 1]; ++i)
+    for (size_t i = first[b]; i < first[b + 1]; ++i)
       sequences.add({items[i].prompt, items[i].completion, items[i].temperature});
     executor->forward(policy, sequences);
-    const Batch& batch = sequences.batch();
-    size_t at = 0;
-    for (size_t i = batch_first[b]; i < batch_first[b + 1]; ++i) {
-      const size_t count = items[i].completion.size();
-      const auto part = [&](const std::vector<float>& from) {
-        const auto begin = from.begin() + static_cast<ptrdiff_t>(at);
-        return std::vector<float>(begin, begin + static_cast<ptrdiff_t>(count));
-      };
-      results[i] = {part(batch.logprobs), part(batch.entropies)};
-      at += count;
-    }
+    take_scores(sequences.batch(), items, first[b], first[b + 1], results);
   });
   return results;
 }

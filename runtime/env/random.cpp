@@ -18,11 +18,11 @@ uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-uint64_t key_of(uint64_t run_seed, Purpose purpose) {
+}  // namespace
+
+uint64_t philox_key(uint64_t run_seed, Purpose purpose) {
   return mix(run_seed ^ mix(static_cast<uint64_t>(purpose)));
 }
-
-}  // namespace
 
 std::array<uint32_t, 4> philox(uint64_t key, const std::array<uint32_t, 4>& counter) {
   constexpr uint32_t kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
@@ -42,13 +42,13 @@ std::array<uint32_t, 4> philox(uint64_t key, const std::array<uint32_t, 4>& coun
 }
 
 float uniform_at(uint64_t run_seed, Purpose purpose, uint64_t a, uint32_t b, uint32_t c) {
-  const auto block = philox(key_of(run_seed, purpose),
+  const auto block = philox(philox_key(run_seed, purpose),
                             {static_cast<uint32_t>(a), static_cast<uint32_t>(a >> 32), b, c});
   return static_cast<float>(block[0] >> 8) * 0x1.0p-24f;
 }
 
 KeyedRandom::KeyedRandom(uint64_t run_seed, Purpose purpose, uint64_t stream)
-    : key_(key_of(run_seed, purpose)),
+    : key_(philox_key(run_seed, purpose)),
       counter_{0, 0, static_cast<uint32_t>(stream), static_cast<uint32_t>(stream >> 32)} {}
 
 uint32_t KeyedRandom::next_u32() {

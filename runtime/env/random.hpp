@@ -22,6 +22,9 @@ enum class Purpose : uint32_t {
   kIdentity = 7,    // (run, draw)
 };
 
+/// What philox() is keyed with for a purpose of a run.
+uint64_t philox_key(uint64_t run_seed, Purpose purpose);
+
 /// Uniform in [0, 1), 24 bits, for one place: `run_seed` and up to three indices.
 float uniform_at(uint64_t run_seed, Purpose purpose, uint64_t a, uint32_t b, uint32_t c);
 

@@ -185,24 +185,25 @@ TEST_CASE("kv store: pages are shared by prefix, and free when the last holder l
   KvStore kv({.heads = 2, .kv_heads = 1, .head_dim = 16}, 2, 4);
   const std::vector<int32_t> a(16, 1), b(16, 2);
   const uint32_t first = kv.acquire(), second = kv.acquire();
-  kv.publish(first, KvStore::kRoot, a);
-  kv.publish(second, first, b);
-  CHECK(kv.find(KvStore::kRoot, a) == first);
-  CHECK(kv.find(first, b) == second);
-  CHECK_FALSE(kv.find(KvStore::kRoot, b).has_value());  // The same tokens after another prefix.
-  CHECK_FALSE(kv.find(second, b).has_value());
-  kv.retain(first);
-  kv.release(first);
-  CHECK(kv.find(KvStore::kRoot, a) == first);
-  CHECK(kv.free_count() == 2);
-  kv.release(second);
-  kv.release(first);
-  CHECK(kv.free_count() == 4);
-  CHECK_FALSE(kv.find(KvStore::kRoot, a).has_value());
+  kv.pages().publish(first, PagePool::kRoot, a);
+  kv.pages().publish(second, first, b);
+  CHECK(kv.pages().find(PagePool::kRoot, a) == first);
+  CHECK(kv.pages().find(first, b) == second);
+  CHECK_FALSE(
+      kv.pages().find(PagePool::kRoot, b).has_value());  // The same tokens after another prefix.
+  CHECK_FALSE(kv.pages().find(second, b).has_value());
+  kv.pages().retain(first);
+  kv.pages().release(first);
+  CHECK(kv.pages().find(PagePool::kRoot, a) == first);
+  CHECK(kv.pages().free_count() == 2);
+  kv.pages().release(second);
+  kv.pages().release(first);
+  CHECK(kv.pages().free_count() == 4);
+  CHECK_FALSE(kv.pages().find(PagePool::kRoot, a).has_value());
   const uint32_t again = kv.acquire();
-  kv.publish(again, KvStore::kRoot, a);
-  kv.forget_prefixes();
-  CHECK_FALSE(kv.find(KvStore::kRoot, a).has_value());
-  kv.release(again);
-  CHECK(kv.free_count() == 4);
+  kv.pages().publish(again, PagePool::kRoot, a);
+  kv.pages().forget_prefixes();
+  CHECK_FALSE(kv.pages().find(PagePool::kRoot, a).has_value());
+  kv.pages().release(again);
+  CHECK(kv.pages().free_count() == 4);
 }

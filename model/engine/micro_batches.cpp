@@ -1,0 +1,91 @@
+#include "model/engine/micro_batches.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <string>
+
+#include "runtime/base/error.hpp"
+
+namespace thespis::model {
+namespace {
+
+void check_finite(size_t item, std::span<const float> values, const char* what) {
+  for (size_t p = 0; p < values.size(); ++p)
+    if (!std::isfinite(values[p]))
+      throw Error("training: item " + std::to_string(item) + ": the " + what + " of token " +
+                  std::to_string(p) + " is not finite; the step was not taken");
+}
+
+}  // namespace
+
+ScoredSequence scored(const TrainItem& item) {
+  return {item.prompt, item.completion, item.temperature};
+}
+
+void check(const TrainerLimits& limits) {
+  if (limits.micro_batch_tokens == 0 || limits.lanes == 0)
+    throw InputError("trainer limits: micro_batch_tokens and lanes must be at least 1");
+}
+
+void check_step(std::span<const TrainItem> items, const ModelConfig& config, double learning_rate) {
+  for (size_t i = 0; i < items.size(); ++i)
+    check_sequence(scored(items[i]), config.vocab_size, config.context_max,
+                   "training item " + std::to_string(i));
+  if (!std::isfinite(learning_rate) || learning_rate < 0)
+    throw InputError("training: learning rate " + std::to_string(learning_rate) +
+                     " must be finite and at least 0");
+}
+
+void check_same_model(const Policy& restored, const Policy& current) {
+  if (restored.config() != current.config())
+    throw InputError("trainer restore: the policy is of another model");
+}
+
+std::vector<size_t> split(std::span<const TrainItem> items, const TrainerLimits& limits) {
+  uint64_t total = 0;
+  for (const TrainItem& item : items) total += scored(item).rows();
+  const uint64_t needed = (total + limits.micro_batch_tokens - 1) / limits.micro_batch_tokens;
+  const uint64_t count =
+      needed <= limits.lanes
+          ? std::min<uint64_t>(limits.lanes, std::bit_ceil(std::max<uint64_t>(needed, 1)))
+          : (needed + limits.lanes - 1) / limits.lanes * limits.lanes;
+  std::vector<size_t> first{0};
+  uint64_t rows = 0;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (first.size() < count && i > first.back() && rows * count >= total * first.size())
+      first.push_back(i);
+    rows += scored(items[i]).rows();
+  }
+  first.push_back(items.size());
+  return first;
+}
+
+std::vector<float> loss_gradients(std::span<const TrainItem> items, size_t first, size_t last,
+                                  std::span<const float> logprobs, std::span<const float> entropies,
+                                  const LossGradient& loss) {
+  std::vector<float> dlogprobs(logprobs.size());
+  size_t at = 0;
+  for (size_t i = first; i < last; ++i) {
+    const size_t count = items[i].completion.size();
+    const auto of_item = logprobs.subspan(at, count);
+    const std::span<float> dloss{dlogprobs.data() + at, count};
+    check_finite(i, of_item, "log-prob");
+    loss(i, of_item, entropies.subspan(at, count), dloss);
+    check_finite(i, dloss, "loss gradient");
+    at += count;
+  }
+  return dlogprobs;
+}
+
+Trainer::StepStats step_stats(std::span<const TrainItem> items, const Plan& plan) {
+  Trainer::StepStats stats;
+  for (const TrainItem& item : items) {
+    const uint64_t rows = scored(item).rows();
+    stats.tokens += rows;
+    stats.flops += 3.0 * plan.forward_flops(rows, item.completion.size());
+  }
+  return stats;
+}
+
+}  // namespace thespis::model
