@@ -1,6 +1,6 @@
-// A thought is a list of lines "FIRST:SECOND,SECOND": one first step, and each way to go on from
-// it, e.g. "6+6=12:20-12=8,12+20=32". Lines come in random order, and so do the steps of a line;
-// none comes twice.
+// A thought is a list of lines "FIRST:LAST,LAST": all steps but the last, and each way to go on
+// from them, e.g. "6+6=12:20-12=8,12+20=32", with four numbers "2*3=6:6+6=12:20-12=8,12+20=32".
+// Lines come in random order, and so do the last steps of a line; none comes twice.
 
 #include "tasks/countdown/pretrain_corpus.hpp"
 
@@ -20,19 +20,21 @@ namespace {
 constexpr uint32_t kStepSymbols = 6;  // Left, sign, right, "=", value, and what separates it.
 constexpr uint32_t kFormatErrors = 6;
 
-/// One line's beginning: the first step, and the number that is left for the second.
-struct Line {
-  Step first;
-  int64_t rest = 0;
+/// A number at hand: one of the puzzle's, or what steps made of some of them.
+struct Part {
+  int64_t value = 0;
+  std::string text;  ///< "7", "(20-17)"
 };
 
-struct Attempt {
-  Step first, second;
+/// One line's beginning: all steps but the last, and the two numbers that they leave.
+struct Line {
+  std::vector<Step> steps;
+  Part first, second;
 };
 
 struct Thought {
   std::string text;
-  Attempt last;
+  std::string answer;  ///< The expression of the last attempt.
 };
 
 template <class T>
@@ -45,20 +47,34 @@ std::string written(const Step& step) {
   return fmt::format("{}{}{}={}", step.left, step.op, step.right, step.value);
 }
 
-/// "(20-17)*16": the second step with the first one, bracketed, in place of its value.
-std::string expression(const Attempt& attempt) {
-  const auto& [first, second] = attempt;
-  const std::string inner = fmt::format("({}{}{})", first.left, first.op, first.right);
-  return second.left == first.value ? fmt::format("{}{}{}", inner, second.op, second.right)
-                                    : fmt::format("{}{}{}", second.left, second.op, inner);
+/// "(20-17)*16": a step with its operands' texts in place of their values.
+std::string expression(const Step& step, const Part& x, const Part& y) {
+  return step.left == x.value ? fmt::format("{}{}{}", x.text, step.op, y.text)
+                              : fmt::format("{}{}{}", y.text, step.op, x.text);
+}
+
+void add_lines(const std::vector<Part>& parts, std::vector<Step>& steps,
+               const config::CountdownSection& countdown, std::vector<Line>& lines) {
+  if (parts.size() == 2) return lines.push_back({steps, parts[0], parts[1]});
+  for (size_t i = 0; i < parts.size(); ++i)
+    for (size_t j = i + 1; j < parts.size(); ++j)
+      for (const Step& step :
+           steps_of(parts[i].value, parts[j].value, countdown.operators, countdown.target_max)) {
+        std::vector<Part> rest{{step.value, "(" + expression(step, parts[i], parts[j]) + ")"}};
+        for (size_t k = 0; k < parts.size(); ++k)
+          if (k != i && k != j) rest.push_back(parts[k]);
+        steps.push_back(step);
+        add_lines(rest, steps, countdown, lines);
+        steps.pop_back();
+      }
 }
 
 std::vector<Line> lines_of(const Countdown& instance, const config::CountdownSection& countdown) {
+  std::vector<Part> parts;
+  for (const int64_t number : instance.numbers) parts.push_back({number, std::to_string(number)});
   std::vector<Line> lines;
-  const auto& n = instance.numbers;
-  for (const auto& [i, j, k] : {std::array{0, 1, 2}, std::array{0, 2, 1}, std::array{1, 2, 0}})
-    for (const Step& first : steps_of(n[i], n[j], countdown.operators, countdown.target_max))
-      lines.push_back({first, n[k]});
+  std::vector<Step> steps;
+  add_lines(parts, steps, countdown, lines);
   return lines;
 }
 
@@ -70,21 +86,25 @@ Thought think(const Countdown& instance, const config::CountdownSection& countdo
   shuffle(std::span(lines), random);
   uint32_t symbols = 0;
   for (const Line& line : lines) {
-    auto seconds = steps_of(line.first.value, line.rest, countdown.operators, countdown.target_max);
-    shuffle(std::span(seconds), random);
+    auto lasts =
+        steps_of(line.first.value, line.second.value, countdown.operators, countdown.target_max);
+    shuffle(std::span(lasts), random);
     bool begins_line = true;
-    for (const Step& second : seconds) {
-      const uint32_t needed = begins_line ? 2 * kStepSymbols : kStepSymbols;
+    for (const Step& last : lasts) {
+      const auto steps = static_cast<uint32_t>(begins_line ? line.steps.size() + 1 : 1);
+      const uint32_t needed = steps * kStepSymbols;
       if (symbols > 0 && symbols + needed > symbols_max) return thought;
-      if (begins_line)
-        thought.text += (symbols > 0 ? "\n" : "") + written(line.first) + ":";
-      else
+      if (begins_line) {
+        if (symbols > 0) thought.text += "\n";
+        for (const Step& step : line.steps) thought.text += written(step) + ":";
+      } else {
         thought.text += ",";
+      }
       begins_line = false;
       symbols += needed;
-      thought.text += written(second);
-      thought.last = {line.first, second};
-      if (second.value == instance.target) {
+      thought.text += written(last);
+      thought.answer = expression(last, line.first, line.second);
+      if (last.value == instance.target) {
         thought.text += "!";
         return thought;
       }
@@ -96,7 +116,7 @@ Thought think(const Countdown& instance, const config::CountdownSection& countdo
 
 /// `error`: which of the kFormatErrors ways to break the format; none keeps it.
 std::string completion_of(const Thought& thought, std::optional<uint32_t> error) {
-  const std::string answer = expression(thought.last), &text = thought.text;
+  const std::string &answer = thought.answer, &text = thought.text;
   if (!error) return fmt::format("<think>{}</think> <answer>{}</answer>", text, answer);
   switch (*error) {
     case 0:
@@ -120,9 +140,9 @@ std::string completion_of(const Thought& thought, std::optional<uint32_t> error)
 PretrainCorpus::PretrainCorpus(const config::CountdownSection& countdown,
                                const config::PretrainCorpusSection& options, uint64_t seed)
     : countdown_(countdown), options_(options), seed_(seed) {
-  if (countdown.numbers != 3)
+  if (countdown.numbers != 3 && countdown.numbers != 4)
     throw InputError(
-        fmt::format("data.countdown.numbers is {}; the pretraining corpus is written for 3",
+        fmt::format("data.countdown.numbers is {}; the pretraining corpus is written for 3 or 4",
                     countdown.numbers));
 }
 

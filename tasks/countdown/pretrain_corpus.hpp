@@ -17,7 +17,7 @@ class PretrainCorpus {
  public:
   /// A thought's limit counts numbers and signs, which below 100 are tokens of the tiny tokenizer:
   /// 222 leave room for the rest of a document in a context of 256. Throws InputError: other than
-  /// three numbers, which is what the form of a thought is made for.
+  /// three or four numbers, which is what the form of a thought is made for.
   PretrainCorpus(const config::CountdownSection& countdown,
                  const config::PretrainCorpusSection& options, uint64_t seed);
   Document at(uint64_t index) const;

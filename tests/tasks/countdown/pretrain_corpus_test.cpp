@@ -4,7 +4,9 @@
 
 #include "tasks/countdown/pretrain_corpus.hpp"
 
+#include <xxhash.h>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <algorithm>
 #include <map>
@@ -61,7 +63,7 @@ Read read_thought(std::string thought, int64_t target) {
   read.marks = static_cast<uint32_t>(std::count(thought.begin(), thought.end(), '!'));
   if (thought.ends_with('!')) thought.pop_back();
   for (const std::string& line : parts_of(thought, '\n')) {
-    const size_t colon = line.find(':');
+    const size_t colon = line.rfind(':');
     read.lines.insert(line.substr(0, colon)), ++read.line_count;
     auto equations = parts_of(line.substr(colon + 1), ',');
     read.attempts += static_cast<uint32_t>(equations.size());
@@ -69,7 +71,8 @@ Read read_thought(std::string thought, int64_t target) {
       read.last_value = std::stoll(second.substr(second.find('=') + 1));
       read.hits += read.last_value == target;
     }
-    equations.push_back(line.substr(0, colon));
+    for (const std::string& earlier : parts_of(line.substr(0, colon), ':'))
+      equations.push_back(earlier);
     for (const std::string& equation : equations) {
       const size_t equals = equation.find('=');
       ++read.equations;
@@ -89,12 +92,16 @@ std::string thought_of(const std::string& completion) {
 
 TEST_CASE("corpus: equations hold, hits are marked, the last attempt is answered") {
   const uint64_t seed = test::seed();
-  CAPTURE(seed);
+  const uint32_t numbers = GENERATE(3u, 4u);
+  CAPTURE(seed, numbers);
   config::PretrainCorpusSection options;
   options.format_error_rate = 0;
-  const PretrainCorpus corpus(kTiny, options, seed);
+  auto countdown = kTiny;
+  countdown.numbers = numbers;
+  const PretrainCorpus corpus(countdown, options, seed);
+  const uint64_t documents = numbers == 3 ? 3000 : 300;
   uint32_t hits = 0, long_thoughts = 0;
-  for (uint64_t i = 0; i < 3000; ++i) {
+  for (uint64_t i = 0; i < documents; ++i) {
     const Document document = corpus.at(i);
     CAPTURE(document.completion);
     const Countdown instance = asked(document.prompt);
@@ -107,15 +114,15 @@ TEST_CASE("corpus: equations hold, hits are marked, the last attempt is answered
     REQUIRE(read.false_equations == 0);
     REQUIRE(read.hits == read.marks);
     REQUIRE(read.marks == (completion.find("!</think>") != completion.npos));
-    REQUIRE((read.lines.size() == read.line_count || instance.numbers[0] == instance.numbers[1] ||
-             instance.numbers[1] == instance.numbers[2] ||
-             instance.numbers[0] == instance.numbers[2]));
+    const std::set<int64_t> distinct(instance.numbers.begin(), instance.numbers.end());
+    if (numbers == 3 && distinct.size() == 3) REQUIRE(read.lines.size() == read.line_count);
     const auto result = check_countdown(instance, answer_of(completion));
     REQUIRE(result.value == std::to_string(read.last_value));
     REQUIRE((result.outcome == Outcome::kCorrect) == (read.hits == 1));
     hits += read.hits;
     long_thoughts += read.attempts > 10;
   }
+  if (numbers == 4) return;
   CHECK(hits > 3000 * 0.15);  // 0.186 expected (the experiment behind the recipe, 4000 documents).
   CHECK(hits < 3000 * 0.22);
   CHECK(long_thoughts > 6);  // 23 expected.
@@ -186,6 +193,17 @@ TEST_CASE("corpus: documents follow from seed and index") {
   CHECK(one.at(5).prompt != other.at(5).prompt);
 }
 
-TEST_CASE("corpus: other than three numbers is refused") {
-  CHECK_THROWS_AS(PretrainCorpus({4, 1, 20, 1, 99, "+-*/"}, {}, 1), InputError);
+TEST_CASE("corpus: other than three or four numbers is refused") {
+  CHECK_THROWS_AS(PretrainCorpus({5, 1, 20, 1, 99, "+-*/"}, {}, 1), InputError);
+}
+
+TEST_CASE("corpus: documents are those that the shipped base model was made from") {
+  config::PretrainCorpusSection options{.stop_probability = 0.95,
+                                        .patient_share = 0.06,
+                                        .patient_stop_probability = 0.02,
+                                        .format_error_rate = 0.12};
+  const PretrainCorpus corpus(kTiny, options, 1);
+  std::string all;
+  for (uint64_t i = 0; i < 500; ++i) all += corpus.at(i).prompt + corpus.at(i).completion;
+  CHECK(XXH64(all.data(), all.size(), 0) == 0x37d60d974b310aeau);
 }
