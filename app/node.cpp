@@ -95,8 +95,8 @@ int run_node(const NodeArguments& arguments) {
       model, std::make_unique<cluster::WeightFetcher>(fetch), fetch_compute);
   const env::RealClock clock;
   env::RealFileSystem files;
-  LocalEngine engine(threads);
-  const Host host{system, clock, files, engine, [](const std::string& name) {
+  const auto engine = make_engine(recipe.engine.device, threads);
+  const Host host{system, clock, files, *engine, [](const std::string& name) {
                     return std::make_unique<env::ComputeThread>(name);
                   }};
   Workers workers(host, recipe, reward_options(recipe), receiver);

@@ -8,9 +8,9 @@
 #include <functional>
 #include <numbers>
 
+#include "actors/base/engine.hpp"
 #include "actors/training/workers.hpp"
 #include "app/verbs.hpp"
-#include "model/engine/trainer.hpp"
 #include "model/hf/hf_directory.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 #include "runtime/base/error.hpp"
@@ -81,10 +81,11 @@ int run_pretrain(const PretrainArguments& arguments) {
   std::printf("pretraining %lu parameters on %lu tokens, %u threads, into %s\n",
               static_cast<unsigned long>(weights->layout.parameter_count()),
               static_cast<unsigned long>(p.tokens), threads.thread_count(), out.c_str());
-  model::Trainer trainer(
+  const auto engine = make_engine(recipe.engine.device, threads);
+  const auto trainer = engine->make_trainer(
       std::make_shared<const model::Policy>(weights, 0),
       {p.beta1, p.beta2, p.epsilon, p.weight_decay, p.clip_grad_norm},
-      {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes}, threads);
+      {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes});
   const env::RealClock clock;
   const auto started = clock.now();
   const uint64_t batch_tokens = uint64_t{p.batch_sequences} * p.model.context_length;
@@ -98,11 +99,11 @@ int run_pretrain(const PretrainArguments& arguments) {
       batch += items.back().prompt.size() + items.back().completion.size();
       targets += items.back().completion.size();
     }
-    const uint64_t step = trainer.step_count() + 1;
+    const uint64_t step = trainer->step_count() + 1;
     const double done = static_cast<double>(tokens) / static_cast<double>(p.tokens);
     std::vector<double> losses(items.size());
     const float dloss = -1.0f / static_cast<float>(targets);
-    const auto stats = trainer.step(
+    const auto stats = trainer->step(
         items,
         [&](size_t item, std::span<const float> logprobs, std::span<const float>,
             std::span<float> dlogprobs) {
@@ -127,9 +128,9 @@ int run_pretrain(const PretrainArguments& arguments) {
       std::fflush(stdout);
     }
   }
-  model::save_model(out, trainer.policy()->weights(),
+  model::save_model(out, trainer->policy()->weights(),
                     {{model::kTokenizerFile, corpus.tokenizer_json}});
-  std::printf("weights %s\n", model::weights_sha256(trainer.policy()->weights()).c_str());
+  std::printf("weights %s\n", model::weights_sha256(trainer->policy()->weights()).c_str());
   return 0;
 }
 

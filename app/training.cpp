@@ -24,7 +24,7 @@ Training::Training(RunInputs inputs, TrainingOptions options, telemetry::Progres
     : recipe_(inputs.recipe),
       options_(std::move(options)),
       threads_(thread_count(recipe_.engine.threads)),
-      engine_(threads_),
+      engine_(make_engine(recipe_.engine.device, threads_)),
       registry_(wire::Registry::all()),
       system_(std::make_unique<caf::actor_system>(actor_config_)),
       waiter_(std::make_unique<caf::scoped_actor>(*system_)) {
@@ -43,7 +43,7 @@ Training::Training(RunInputs inputs, TrainingOptions options, telemetry::Progres
       publish.host = recipe_.cluster.listen.substr(0, recipe_.cluster.listen.rfind(':'));
       return std::make_shared<cluster::WeightPublisher>(publish);
     };
-  const Host host{*system_, clock_, files_, engine_, [](const std::string& name) {
+  const Host host{*system_, clock_, files_, *engine_, [](const std::string& name) {
                     return std::make_unique<env::ComputeThread>(name);
                   }};
   try {

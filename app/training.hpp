@@ -47,7 +47,7 @@ class Training {
   env::RealClock clock_;
   env::RealFileSystem files_;
   gpu::ThreadPool threads_;
-  LocalEngine engine_;
+  std::unique_ptr<Engine> engine_;
   cluster::ActorConfig actor_config_;
   wire::Registry registry_;
   std::unique_ptr<caf::actor_system> system_;

@@ -176,7 +176,7 @@ struct LogProbBackwardArgs {
 struct SampleCut {
   float top_p = 1;
   uint32_t top_k = 0;
-  bool cuts() const { return top_p < 1 || top_k > 0; }
+  constexpr bool cuts() const { return top_p < 1 || top_k > 0; }
 };
 
 /// Draws a token for each row: inverse CDF at `uniforms[row]` in [0, 1), or the first maximum where

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "actors/base/device_engine.hpp"
+
 namespace thespis {
 namespace {
 
@@ -61,6 +63,11 @@ std::unique_ptr<Trainer> LocalEngine::make_trainer(std::shared_ptr<const model::
 std::vector<model::ScoreResult> LocalEngine::score(const model::Policy& policy,
                                                    std::span<const model::ScoreItem> items) {
   return model::score(policy, items, threads_);
+}
+
+std::unique_ptr<Engine> make_engine(const std::string& device, gpu::ThreadPool& threads) {
+  if (device == "cpu") return std::make_unique<LocalEngine>(threads);
+  return std::make_unique<DeviceEngine>(device);
 }
 
 }  // namespace thespis

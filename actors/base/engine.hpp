@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "gpu/thread_pool.hpp"
@@ -70,5 +71,8 @@ class LocalEngine final : public Engine {
  private:
   gpu::ThreadPool& threads_;
 };
+
+/// `device`: "cpu", "cuda", "cuda:N" (engine.device of a recipe). `threads` outlives it.
+std::unique_ptr<Engine> make_engine(const std::string& device, gpu::ThreadPool& threads);
 
 }  // namespace thespis

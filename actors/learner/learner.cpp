@@ -56,6 +56,8 @@ void Learner::restore(const LearnerSnapshot& snapshot) {
 }
 
 LearnerSnapshot Learner::snapshot() const {
+  // To the host, where a device has them: after the next step it is too late.
+  trainer_->policy()->weights();
   const auto m = trainer_->first_moment(), v = trainer_->second_moment();
   return {trainer_->policy(),
           reference_,
@@ -192,7 +194,10 @@ StepReport Learner::step(const Batch& batch) {
   while (recent_.size() > train_.max_age + 1) recent_.pop_front();
   reference_was_reset_ = train_.reference_reset_steps != 0 &&
                          trainer_->step_count() % train_.reference_reset_steps == 0;
-  if (reference_was_reset_) reference_ = policy;
+  if (reference_was_reset_) {
+    reference_ = policy;
+    reference_->weights();  // As in snapshot().
+  }
   return report;
 }
 

@@ -108,6 +108,17 @@ std::optional<std::string_view> host_and_port(std::string_view text) {
   return "HOST:PORT, port 0 for any free one";
 }
 
+std::optional<std::string_view> compute_device(std::string_view text) {
+  constexpr std::string_view kCard = "cuda:";
+  if (text == "cpu" || text == "cuda") return std::nullopt;
+  if (text.starts_with(kCard)) {
+    const auto number = text.substr(kCard.size());
+    const bool digits = number.find_first_not_of("0123456789") == number.npos;
+    if (digits && !number.empty() && number.size() <= 3) return std::nullopt;
+  }
+  return "\"cpu\", \"cuda\", or \"cuda:N\" for card N";
+}
+
 // A key's name is the path of its field, so that the two cannot disagree.
 #define THESPIS_KEY(path) #path, [](Recipe & r) { return at(r.path); }
 
@@ -238,6 +249,7 @@ const Key kKeys[] = {
     {THESPIS_KEY(cluster.heartbeat_deadline_s), above(0, 3600), "Then a silent node is lost"},
     {THESPIS_KEY(cluster.join_deadline_s), above(0, kDay), "For the first node of each role"},
 
+    {THESPIS_KEY(engine.device), compute_device, "What computes: cpu, cuda, cuda:N"},
     {THESPIS_KEY(engine.threads), from(0, 4096), "Threads that compute; 0 is one a core"},
 
     {THESPIS_KEY(pretrain.tokens), from(1, 1e15), "Tokens to train on", kPretrain},

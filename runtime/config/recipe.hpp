@@ -173,6 +173,7 @@ struct ClusterSection {
 };
 
 struct EngineSection {
+  std::string device = "cpu";
   uint32_t threads = 0;  ///< 0: all cores.
   bool operator==(const EngineSection&) const = default;
 };

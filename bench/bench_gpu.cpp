@@ -1,0 +1,271 @@
+// Training and decoding of one card, with random weights in the shapes of published models: tokens
+// a second, as a share of the card's own limits (a large product, a large copy) measured in the
+// same run. bench/peers/gpu_peer.py measures PyTorch on the same shapes.
+//   bench_gpu [train|decode|step|limits ...]   all without arguments
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "model/device/device_generator.hpp"
+#include "model/device/device_scorer.hpp"
+#include "model/device/device_trainer.hpp"
+#include "model/hf/known_models.hpp"
+#include "runtime/base/error.hpp"
+
+namespace {
+
+using namespace thespis;
+using namespace thespis::model;
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+struct Limits {
+  double flops = 0;  ///< A second.
+  double bytes = 0;  ///< Read and written, a second.
+};
+
+/// A product of 8192^3 in bf16 on random data, and a copy of 4 GiB.
+Limits measure_limits(const std::shared_ptr<gpu::Device>& device) {
+  constexpr uint32_t kSize = 8192;
+  constexpr size_t kCopy = size_t{2} << 30;
+  const auto stream = device->make_stream();
+  DeviceArray<float> floats(device, size_t{kSize} * kSize, "random numbers");
+  std::vector<float> values(floats.size());
+  uint32_t state = 1;
+  for (float& v : values) {
+    state = state * 1664525u + 1013904223u;
+    v = static_cast<float>(state >> 8) * 0x1.0p-23f - 1.0f;
+  }
+  stream->upload(floats.data(), values.data(), floats.bytes());
+  DeviceArray<gpu::Bf16> x(device, floats.size(), "x"), w(device, floats.size(), "w"),
+      y(device, floats.size(), "y");
+  stream->to_bf16(floats.data(), floats.size(), x.data());
+  stream->to_bf16(floats.data(), floats.size(), w.data());
+  DeviceArray<uint8_t> from(device, kCopy, "a copy"), to(device, kCopy, "a copy");
+  stream->zero(from.data(), kCopy);
+  const auto best = [&](const auto& work) {
+    double least = 1e9;
+    for (int i = 0; i < 8; ++i) {
+      const auto begin = stream->make_event(), end = stream->make_event();
+      stream->record(*begin);
+      work();
+      stream->record(*end);
+      end->wait_on_host();
+      if (i > 1) least = std::min(least, double{end->milliseconds_since(*begin)} / 1e3);
+    }
+    return least;
+  };
+  Limits limits;
+  limits.flops = 2.0 * kSize * kSize * double{kSize} / best([&] {
+                   stream->linear({x.data(), kSize, w.data(), kSize, kSize, nullptr, y.data(),
+                                   nullptr, kSize});
+                 });
+  limits.bytes = 2.0 * kCopy / best([&] { stream->copy(to.data(), from.data(), kCopy); });
+  return limits;
+}
+
+struct Model {
+  ModelConfig config;
+  std::shared_ptr<const Policy> policy;
+  std::shared_ptr<DeviceModel> on_device;
+};
+Model make_model(const std::shared_ptr<gpu::Device>& device, const char* name) {
+  Model m;
+  m.config = known_model(name);
+  m.config.context_max = 8192;
+  auto weights = std::make_shared<Weights>(m.config);
+  for (const TensorSpec& t : weights->layout.tensors) {
+    uint32_t state = static_cast<uint32_t>(t.offset) + 1;
+    for (float& v : weights->tensor(t)) {
+      state = state * 1664525u + 1013904223u;
+      v = t.is_vector() ? 1.0f : 0.05f * (static_cast<float>(state >> 8) * 0x1.0p-23f - 1.0f);
+    }
+  }
+  m.policy = std::make_shared<const Policy>(weights, 1);
+  m.on_device = DeviceModel::make(device, m.policy->shared_plan());
+  return m;
+}
+
+std::vector<int32_t> tokens_of(uint32_t count, uint32_t seed, uint32_t vocab) {
+  std::vector<int32_t> tokens;
+  for (uint32_t i = 0; i < count; ++i) {
+    seed = seed * 1664525u + 1013904223u;
+    tokens.push_back(static_cast<int32_t>((seed >> 8) % vocab));
+  }
+  return tokens;
+}
+
+std::vector<TrainItem> train_items(uint32_t sequences, uint32_t length, uint32_t vocab) {
+  std::vector<TrainItem> items;
+  for (uint32_t i = 0; i < sequences; ++i)
+    items.push_back({tokens_of(1, i, vocab), tokens_of(length, 1000 + i, vocab), 1});
+  return items;
+}
+
+const LossGradient kCrossEntropy = [](size_t, std::span<const float>, std::span<const float>,
+                                      std::span<float> g) {
+  std::fill(g.begin(), g.end(), -1e-4f);
+};
+
+void bench_training(const std::shared_ptr<gpu::Device>& device, const Limits& limits,
+                    const char* name, uint32_t sequences, uint32_t length) {
+  const Model m = make_model(device, name);
+  DeviceTrainer trainer(m.on_device, m.policy, {}, {sequences * length, 1});
+  const auto items = train_items(sequences, length, m.config.vocab_size);
+  double least = 1e9;
+  Trainer::StepStats stats;
+  for (int i = 0; i < 6; ++i) {
+    const double begin = now();
+    stats = trainer.step(items, kCrossEntropy, 1e-6);
+    least = std::min(least, now() - begin);
+  }
+  std::printf("train %-13s %3u x %4u              %8.0f tok/s  %7.1f ms  %5.1f %% of the product\n",
+              name, sequences, length, static_cast<double>(stats.tokens) / least, least * 1e3,
+              100 * stats.flops / least / limits.flops);
+  std::fflush(stdout);
+}
+
+/// Time of a decode step at this context, if weights and keys are read once and products run at
+/// the card's peak.
+double roofline(const Model& m, const Limits& limits, double sequences, double context) {
+  const Plan& plan = m.policy->plan();
+  const double parameters = static_cast<double>(plan.matmul_parameters());
+  const double products =
+      std::max(2 * parameters / limits.bytes, 2 * parameters * sequences / limits.flops);
+  const double kv = 4.0 * m.config.kv_head_count * m.config.head_dim * m.config.layer_count;
+  return products + sequences * context * kv / limits.bytes;
+}
+
+void bench_decode(const Model& m, const char* name, const Limits& limits, uint32_t sequences,
+                  uint32_t prompt, uint32_t completion) {
+  DeviceGenerator generator(m.on_device, m.policy,
+                            {.slots = sequences, .context_max = prompt + completion});
+  double least = 1e9;
+  for (int round = 0; round < 2; ++round) {
+    for (uint32_t i = 0; i < sequences; ++i) {
+      SequenceRequest r;
+      r.id = i;
+      r.prompt = tokens_of(prompt, i, m.config.vocab_size);
+      r.max_tokens = completion;
+      r.random_stream = i;
+      generator.add(std::move(r));
+    }
+    const double begin = now();
+    while (generator.active_count() > 0) generator.step();
+    least = std::min(least, now() - begin);
+  }
+  double ideal = 2.0 * static_cast<double>(m.policy->plan().matmul_parameters()) * sequences *
+                 prompt / limits.flops;
+  for (uint32_t t = 0; t < completion; ++t) ideal += roofline(m, limits, sequences, prompt + t);
+  std::printf(
+      "decode %-12s %3u x (%u + %4u)      %8.0f tok/s  %7.1f ms  %5.1f %% of the roofline\n", name,
+      sequences, prompt, completion, sequences * completion / least, least * 1e3,
+      100 * ideal / least);
+  std::fflush(stdout);
+}
+
+/// Sampling, reference and learning of one GRPO step on one card, one after another.
+void bench_step(const std::shared_ptr<gpu::Device>& device, const Limits& limits) {
+  constexpr uint32_t kPrompts = 32, kSamples = 16, kPrompt = 128, kCompletion = 512;
+  const Model m = make_model(device, "qwen2.5-0.5b");
+  DeviceTrainer trainer(m.on_device, m.policy, {}, {16384, 1});
+  DeviceScorer scorer(m.on_device);
+  DeviceGenerator generator(m.on_device, m.policy,
+                            {.slots = 512, .context_max = kPrompt + kCompletion});
+  double sampling = 0, reference = 0, learning = 0, flops = 0;
+  uint64_t mismatches = 0, compared = 0;
+  for (int round = 0; round < 2; ++round) {
+    generator.install(trainer.policy());
+    std::vector<TrainItem> items(kPrompts * kSamples);
+    std::vector<std::vector<float>> sampled(items.size());
+    double begin = now();
+    for (uint32_t i = 0; i < items.size(); ++i) {
+      SequenceRequest r;
+      r.id = i;
+      r.prompt = items[i].prompt = tokens_of(kPrompt, i / kSamples, m.config.vocab_size);
+      r.max_tokens = kCompletion;
+      r.random_stream = i / kSamples;
+      r.random_sample = i % kSamples;
+      generator.add(std::move(r));
+    }
+    while (generator.active_count() > 0)
+      for (FinishedSequence& f : generator.step()) {
+        items[f.id].completion = std::move(f.tokens);
+        sampled[f.id] = std::move(f.logprobs);
+      }
+    sampling = now() - begin;
+    begin = now();
+    std::vector<ScoreItem> scored;
+    for (const TrainItem& item : items) scored.push_back({item.prompt, item.completion, 1});
+    scorer.score(*m.policy, scored);
+    reference = now() - begin;
+    begin = now();
+    mismatches = compared = 0;
+    const auto stats = trainer.step(
+        items,
+        [&](size_t i, std::span<const float> logprobs, std::span<const float>, std::span<float> g) {
+          for (size_t t = 0; t < logprobs.size(); ++t) {
+            mismatches += std::memcmp(&logprobs[t], &sampled[i][t], sizeof(float)) != 0;
+            g[t] = -1e-6f;
+          }
+          compared += logprobs.size();
+        },
+        1e-6);
+    learning = now() - begin;
+    flops = stats.flops;
+  }
+  double ideal = 2.0 * static_cast<double>(m.policy->plan().matmul_parameters()) * kPrompts *
+                 kPrompt / limits.flops;
+  for (uint32_t t = 0; t < kCompletion; ++t)
+    ideal += roofline(m, limits, kPrompts * kSamples, kPrompt + t);
+  const double floor = ideal + flops / 3 / limits.flops + flops / limits.flops;
+  std::printf(
+      "step qwen2.5-0.5b 32 x 16 x 512: sampling %.2f s, reference %.2f s, learning %.2f s; "
+      "%.1f %% of the limits' sum; %lu log-probs compared, %lu mismatches\n",
+      sampling, reference, learning, 100 * floor / (sampling + reference + learning),
+      static_cast<unsigned long>(compared), static_cast<unsigned long>(mismatches));
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto wanted = [&](const char* what) {
+    if (argc == 1) return true;
+    return std::any_of(argv + 1, argv + argc, [&](const char* a) { return !std::strcmp(a, what); });
+  };
+  try {
+    const auto device = gpu::open_device(0);
+    const Limits limits = measure_limits(device);
+    std::printf("%s: product %.0f TFLOP/s, copy %.0f GB/s\n", device->info().name.c_str(),
+                limits.flops / 1e12, limits.bytes / 1e9);
+    if (wanted("train") || wanted("train-0.5b"))
+      bench_training(device, limits, "qwen2.5-0.5b", 16, 1024);
+    if (wanted("train") || wanted("train-1.5b"))
+      bench_training(device, limits, "qwen2.5-1.5b", 8, 1024);
+    if (wanted("decode") || wanted("decode-0.5b")) {
+      const Model m = make_model(device, "qwen2.5-0.5b");
+      for (const uint32_t n : {64u, 256u, 512u})
+        bench_decode(m, "qwen2.5-0.5b", limits, n, 128, 256);
+    }
+    if (wanted("decode") || wanted("decode-1.5b")) {
+      const Model m = make_model(device, "qwen2.5-1.5b");
+      for (const uint32_t n : {128u, 256u}) bench_decode(m, "qwen2.5-1.5b", limits, n, 128, 1024);
+    }
+    if (wanted("decode-7b")) {
+      const Model m = make_model(device, "qwen2.5-7b");
+      for (const uint32_t n : {128u, 256u}) bench_decode(m, "qwen2.5-7b", limits, n, 128, 1024);
+    }
+    if (wanted("step")) bench_step(device, limits);
+  } catch (const Error& error) {
+    std::fprintf(stderr, "bench_gpu: %s\n", error.what());
+    return 2;
+  }
+  return 0;
+}

@@ -1,0 +1,400 @@
+#pragma once
+// What the attention kernels share: copies into shared memory, fragments of the tensor cores'
+// m16n8k16 product, and the softmax over keys.
+//   AT-1  A query row's bits depend on the row and its keys alone. Keys are taken in pieces of
+//         kAttendPiece at absolute positions; a piece starts from nothing and takes its blocks of
+//         kBlockKeys in order; pieces are merged in order. All kernels use the functions below,
+//         whose arithmetic is spelled out so that no compiler fuses it in one place only.
+//   AT-2  A masked key adds exact zeros: a tile may run through keys that few of its rows see.
+//   AT-3  Shared tiles are [rows][head_dim] bf16, a row's 16-byte chunks permuted so that equal
+//         chunks of eight rows lie in different banks. A tile starts at a multiple of a row.
+// With g = lane / 4 and t = lane % 4, a lane's accumulators of a product are rows g (elements 0, 1)
+// and g + 8 (2, 3) of columns 2 t and 2 t + 1.
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "gpu/cuda/kernels.hpp"
+#include "gpu/device.hpp"
+
+namespace thespis::gpu::cuda {
+
+constexpr int kBlockKeys = 64;
+constexpr int kPieceBlocks = on_device::kAttendPiece / kBlockKeys;
+constexpr float kLog2E = 1.4426950408889634f;
+
+namespace ptx {
+
+__device__ inline unsigned char* shared_memory() {
+  extern __shared__ __align__(1024) unsigned char memory[];
+  return memory;
+}
+
+__device__ inline uint32_t shared_address(const void* at) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(at));
+}
+
+/// Copies 16 bytes, or writes zeros where `bytes` is 0; `from` must be valid in either case.
+__device__ inline void copy_16(uint32_t to, const void* from, uint32_t bytes) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes)
+               : "memory");
+}
+
+__device__ inline void copy_4(uint32_t to, const void* from, uint32_t bytes) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(bytes)
+               : "memory");
+}
+
+__device__ inline void copies_commit() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+/// Waits until at most `kPending` of this thread's latest groups are under way.
+template <int kPending>
+__device__ inline void copies_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
+}
+
+/// Four 8 x 8 matrices; lanes 8 i ... 8 i + 7 name the rows of matrix i.
+__device__ inline void load_matrices(uint32_t (&r)[4], uint32_t at) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(at)
+               : "memory");
+}
+
+__device__ inline void load_matrices_transposed(uint32_t (&r)[4], uint32_t at) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(at)
+               : "memory");
+}
+
+/// c += a b.
+__device__ inline void multiply(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/// 2^x; exact at 0 and at minus infinity.
+__device__ inline float exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+/// Two floats as bf16, `low` in the lower half.
+__device__ inline uint32_t pack(float low, float high) {
+  uint32_t packed;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+
+template <class Kernel, class... Args>
+void launch(Kernel kernel, dim3 grid, int threads, size_t shared_bytes, cudaStream_t stream,
+            const char* what, const Args&... args) {
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(shared_bytes)),
+        what);
+  kernel<<<grid, threads, shared_bytes, stream>>>(args...);
+  check(cudaGetLastError(), what);
+}
+
+}  // namespace ptx
+
+template <int kHeadDim>
+constexpr float kInverseRoot = kHeadDim == 16   ? 0.25f
+                               : kHeadDim == 32 ? 0.17677669529663687f
+                               : kHeadDim == 64 ? 0.125f
+                                                : 0.08838834764831845f;
+
+/// What a score is multiplied by, so that 2^x is exp of it.
+template <int kHeadDim>
+constexpr float kScale = kInverseRoot<kHeadDim>* kLog2E;
+
+/// Division by a number known at the launch: exact while n * value < 2^32.
+struct Divisor {
+  uint32_t value;
+  uint32_t magic;
+  explicit Divisor(uint32_t by)
+      : value(by), magic(static_cast<uint32_t>((uint64_t{1} << 32) / by + 1)) {}
+  __device__ uint32_t divide(uint32_t n) const { return value == 1 ? n : __umulhi(n, magic); }
+};
+
+/// Packed row r of a run and kv head: query head `head`, `step` rows into the run.
+struct PackedRow {
+  uint32_t step;
+  uint32_t head;
+};
+__device__ inline PackedRow packed_row(uint32_t r, const Divisor& group, uint32_t kv_head) {
+  const uint32_t step = group.divide(r);
+  return {step, kv_head * group.value + r - step * group.value};
+}
+
+template <int kHeadDim>
+struct SharedTile {
+  static constexpr int kRowBytes = kHeadDim * 2;
+  static constexpr int kChunks = kHeadDim / 8;
+  static constexpr int kBytes = kBlockKeys * kRowBytes;
+
+  __device__ static uint32_t swizzle(uint32_t row) {
+    return kChunks >= 8 ? row % 8 : row % 8 / (8 / kChunks);
+  }
+  __device__ static uint32_t offset(uint32_t row, uint32_t chunk) {
+    return row * kRowBytes + ((chunk ^ swizzle(row)) * 16);
+  }
+  /// What load_rows() adds to a tile's address for this lane, and load_columns().
+  __device__ static uint32_t rows_offset(uint32_t lane) {
+    return offset(lane / 16 * 8 + lane % 8, lane / 8 % 2);
+  }
+  __device__ static uint32_t columns_offset(uint32_t lane) {
+    return offset(lane / 8 % 2 * 8 + lane % 8, lane / 16);
+  }
+  /// Tile rows row ... row + 15 are columns of b, tile columns 16 step ... its k: elements 0, 1 for
+  /// the first eight rows, 2, 3 for the others.
+  __device__ static void load_rows(uint32_t (&b)[4], uint32_t lane_at, int row, int step) {
+    ptx::load_matrices(b, (lane_at ^ (step * 32)) + row * kRowBytes);
+  }
+  /// Tile rows row ... row + 15 are k of b, tile columns 16 step ... its columns: elements 0, 1 for
+  /// the first eight columns, 2, 3 for the others.
+  __device__ static void load_columns(uint32_t (&b)[4], uint32_t lane_at, int row, int step) {
+    ptx::load_matrices_transposed(b, (lane_at ^ (step * 32)) + row * kRowBytes);
+  }
+};
+
+/// Rows `row_0` (for rows g) and `row_8` (g + 8) as fragments a, straight from global memory.
+template <int kHeadDim>
+__device__ inline void load_fragments(uint32_t (&a)[kHeadDim / 16][4], const Bf16* row_0,
+                                      const Bf16* row_8, uint32_t lane) {
+#pragma unroll
+  for (int step = 0; step < kHeadDim / 16; ++step) {
+    const uint32_t column = step * 16 + lane % 4 * 2;
+    a[step][0] = __ldg(reinterpret_cast<const uint32_t*>(row_0 + column));
+    a[step][1] = __ldg(reinterpret_cast<const uint32_t*>(row_8 + column));
+    a[step][2] = __ldg(reinterpret_cast<const uint32_t*>(row_0 + column + 8));
+    a[step][3] = __ldg(reinterpret_cast<const uint32_t*>(row_8 + column + 8));
+  }
+}
+
+/// AttendShape's sizes are not for device code.
+__device__ inline uint32_t row_size(const AttendShape& s) {
+  return (s.heads + 2 * s.kv_heads) * s.head_dim;
+}
+
+/// Keys that lie in the runs' own rows.
+struct RowKeys {
+  const Bf16* first;
+  size_t stride;
+  size_t value_offset;  ///< From a key to its value.
+
+  __device__ RowKeys(const AttendShape& shape, const Bf16* qkv, const DevicePages&,
+                     const DeviceRun& run, uint32_t kv_head)
+      : first(qkv + size_t{run.first_row} * row_size(shape) +
+              (shape.heads + kv_head) * shape.head_dim),
+        stride(row_size(shape)),
+        value_offset(size_t{shape.kv_heads} * shape.head_dim) {}
+  __device__ const Bf16* key(uint32_t position) const { return first + position * stride; }
+};
+
+/// Keys that lie in pages.
+struct PageKeys {
+  const Bf16* first;
+  const uint32_t* table;
+  size_t page_stride;
+  uint32_t head_dim;
+  size_t value_offset;
+
+  __device__ PageKeys(const AttendShape& shape, const Bf16*, const DevicePages& pages,
+                      const DeviceRun& run, uint32_t kv_head)
+      : first(pages.base + size_t{kv_head} * 2 * kPageTokens * shape.head_dim),
+        table(pages.table + size_t{run.table_row} * pages.table_stride),
+        page_stride(size_t{shape.kv_heads} * 2 * kPageTokens * shape.head_dim),
+        head_dim(shape.head_dim),
+        value_offset(size_t{kPageTokens} * shape.head_dim) {}
+  __device__ const Bf16* key(uint32_t position) const {
+    return first + __ldg(table + position / kPageTokens) * page_stride +
+           position % kPageTokens * head_dim;
+  }
+};
+
+/// Starts the copy of a block's keys to `stage`, a tile, and of its values to the tile after it.
+/// What lies beyond `keys` may be NaN, and becomes 0.
+template <int kHeadDim, int kThreads, class Keys>
+__device__ inline void load_block(const Keys& source, uint32_t stage, uint32_t block,
+                                  uint32_t keys) {
+  using Tile = SharedTile<kHeadDim>;
+  static_assert(kBlockKeys * Tile::kChunks % kThreads == 0);
+#pragma unroll
+  for (int first = 0; first < kBlockKeys * Tile::kChunks; first += kThreads) {
+    const uint32_t row = (first + threadIdx.x) / Tile::kChunks;
+    const uint32_t chunk = (first + threadIdx.x) % Tile::kChunks;
+    const uint32_t position = block * kBlockKeys + row;
+    const uint32_t bytes = position < keys ? 16 : 0;
+    const Bf16* const from = source.key(min(position, keys - 1)) + chunk * 8;
+    const uint32_t to = stage + Tile::offset(row, chunk);
+    ptx::copy_16(to, from, bytes);
+    ptx::copy_16(to + Tile::kBytes, from + source.value_offset, bytes);
+  }
+  ptx::copies_commit();
+}
+
+/// f(tile, n, i) for all elements of a warp's accumulators, i within a tile 8 columns wide.
+template <int kTiles, int kColumnTiles, class F>
+__device__ inline void each_element(F f) {
+#pragma unroll
+  for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+    for (int n = 0; n < kColumnTiles; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) f(tile, n, i);
+    }
+  }
+}
+
+/// Accumulators as fragments a of a product over their columns.
+template <int kColumnTiles>
+__device__ inline void pack_fragments(uint32_t (&a)[kColumnTiles / 2][4],
+                                      const float (&c)[kColumnTiles][4]) {
+#pragma unroll
+  for (int n = 0; n < kColumnTiles; ++n) {
+    a[n / 2][n % 2 * 2] = ptx::pack(c[n][0], c[n][1]);
+    a[n / 2][n % 2 * 2 + 1] = ptx::pack(c[n][2], c[n][3]);
+  }
+}
+
+/// out += a times rows row ... row + 15 of a tile. `tile_at` is its address + columns_offset().
+template <int kHeadDim, int kTiles, int kSteps>
+__device__ inline void add_product(float (&out)[kTiles][kHeadDim / 8][4],
+                                   const uint32_t (&a)[kTiles][kSteps][4], int step,
+                                   uint32_t tile_at, int row) {
+#pragma unroll
+  for (int n = 0; n < kHeadDim / 8; n += 2) {
+    uint32_t b[4];
+    SharedTile<kHeadDim>::load_columns(b, tile_at, row, n / 2);
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) {
+      ptx::multiply(out[tile][n], a[tile][step], b[0], b[1]);
+      ptx::multiply(out[tile][n + 1], a[tile][step], b[2], b[3]);
+    }
+  }
+}
+
+/// What a warp has of its 16 kTiles rows and one piece: the unscaled maximum, this thread's part of
+/// the sum (the whole sum once the piece is closed), and the sum of p v.
+template <int kHeadDim, int kTiles>
+struct PieceState {
+  float out[kTiles][kHeadDim / 8][4];
+  float max[kTiles][2];
+  float sum[kTiles][2];
+
+  __device__ void open() {
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) {
+      max[tile][0] = max[tile][1] = -INFINITY;
+      sum[tile][0] = sum[tile][1] = 0;
+    }
+    each_element<kTiles, kHeadDim / 8>([&](int tile, int n, int i) { out[tile][n][i] = 0; });
+  }
+  /// out += p v for one block. `values_at` is the tile's address + columns_offset().
+  __device__ void add_values(const uint32_t (&p)[kTiles][kBlockKeys / 16][4], uint32_t values_at) {
+#pragma unroll
+    for (int step = 0; step < kBlockKeys / 16; ++step) {
+      add_product<kHeadDim>(out, p, step, values_at, step * 16);
+    }
+  }
+  __device__ void close() {
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+      for (float& x : sum[tile]) {
+        x = __fadd_rn(x, __shfl_xor_sync(~0u, x, 1));
+        x = __fadd_rn(x, __shfl_xor_sync(~0u, x, 2));
+      }
+    }
+  }
+};
+
+/// Scores of one block of keys against the warp's rows, the softmax's step, and p as fragments a.
+/// `keys_at` is the tile's address + rows_offset(). Without `masked` every row sees every key.
+template <int kHeadDim, int kTiles>
+__device__ inline void score_block(PieceState<kHeadDim, kTiles>& state,
+                                   uint32_t (&p)[kTiles][kBlockKeys / 16][4],
+                                   const uint32_t (&q)[kTiles][kHeadDim / 16][4], uint32_t keys_at,
+                                   uint32_t first_key, const uint32_t (&positions)[kTiles][2],
+                                   bool masked, uint32_t lane) {
+  constexpr float scale = kScale<kHeadDim>;
+  float s[kTiles][kBlockKeys / 8][4] = {};
+#pragma unroll
+  for (int step = 0; step < kHeadDim / 16; ++step) {
+#pragma unroll
+    for (int n = 0; n < kBlockKeys / 8; n += 2) {
+      uint32_t b[4];
+      SharedTile<kHeadDim>::load_rows(b, keys_at, n * 8, step);
+#pragma unroll
+      for (int tile = 0; tile < kTiles; ++tile) {
+        ptx::multiply(s[tile][n], q[tile][step], b[0], b[1]);
+        ptx::multiply(s[tile][n + 1], q[tile][step], b[2], b[3]);
+      }
+    }
+  }
+  if (masked) {
+    each_element<kTiles, kBlockKeys / 8>([&](int tile, int n, int i) {
+      const uint32_t key = first_key + n * 8 + lane % 4 * 2 + i % 2;
+      if (key > positions[tile][i / 2]) s[tile][n][i] = -INFINITY;
+    });
+  }
+#pragma unroll
+  for (int tile = 0; tile < kTiles; ++tile) {
+    float keep[2];
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      float top = fmaxf(s[tile][0][half * 2], s[tile][0][half * 2 + 1]);
+#pragma unroll
+      for (int n = 1; n < kBlockKeys / 8; ++n) {
+        top = fmaxf(top, fmaxf(s[tile][n][half * 2], s[tile][n][half * 2 + 1]));
+      }
+      top = fmaxf(top, __shfl_xor_sync(~0u, top, 1));
+      top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
+      const float max = fmaxf(state.max[tile][half], top);
+      const float base = max == -INFINITY ? 0.0f : max;  // Nothing seen yet: p is 0, not NaN.
+      const float shift = -__fmul_rn(base, scale);
+      keep[half] = ptx::exp2(__fmul_rn(__fsub_rn(state.max[tile][half], base), scale));
+      state.max[tile][half] = max;
+      float even = 0, odd = 0;
+#pragma unroll
+      for (int n = 0; n < kBlockKeys / 8; ++n) {
+        float* const x = &s[tile][n][half * 2];
+        x[0] = ptx::exp2(__fmaf_rn(x[0], scale, shift));
+        x[1] = ptx::exp2(__fmaf_rn(x[1], scale, shift));
+        even = __fadd_rn(even, x[0]);
+        odd = __fadd_rn(odd, x[1]);
+      }
+      state.sum[tile][half] = __fmaf_rn(state.sum[tile][half], keep[half], __fadd_rn(even, odd));
+    }
+    float(&out)[kHeadDim / 8][4] = state.out[tile];
+    each_element<1, kHeadDim / 8>(
+        [&](int, int n, int i) { out[n][i] = __fmul_rn(out[n][i], keep[i / 2]); });
+    pack_fragments<kBlockKeys / 8>(p[tile], s[tile]);
+  }
+}
+
+/// How the pieces so far and the next are weighed together; the next's maximum and sum become those
+/// of all of them.
+struct MergeWeights {
+  float before, next;
+  __device__ MergeWeights(float max, float sum, float& next_max, float& next_sum, float scale) {
+    const float top = fmaxf(max, next_max);
+    before = ptx::exp2(__fmul_rn(__fsub_rn(max, top), scale));
+    next = ptx::exp2(__fmul_rn(__fsub_rn(next_max, top), scale));
+    next_max = top;
+    next_sum = __fmaf_rn(next_sum, next, __fmul_rn(sum, before));
+  }
+  __device__ float merge(float so_far, float piece) const {
+    return __fmaf_rn(piece, next, __fmul_rn(so_far, before));
+  }
+};
+
+}  // namespace thespis::gpu::cuda

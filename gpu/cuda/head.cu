@@ -1,0 +1,58 @@
+// The head's row-wise half in scoring and training: log-softmax at a temperature and its gradient.
+
+#include "gpu/cuda/softmax.cuh"
+
+namespace thespis::gpu::cuda {
+namespace {
+
+__global__ void log_prob_kernel(LogProbArgs a) {
+  const size_t row = blockIdx.x;
+  const float* logits = a.logits + row * a.stride;
+  const float scale = a.inverse_temperatures[row];
+  const Softmax s = row_softmax(thread_softmax(logits, a.vocab, scale));
+  if (threadIdx.x != 0) return;
+  const float log_sum = logf(s.sum);
+  a.logprobs[row] = log_prob_of(s, logits[a.targets[row]] * scale);
+  a.entropies[row] = log_sum - s.weighted / s.sum;
+  a.lse[row] = s.greatest + log_sum;
+}
+
+__global__ void log_prob_backward_kernel(LogProbBackwardArgs a) {
+  const size_t row = blockIdx.x;
+  const float* logits = a.logits + row * a.stride;
+  Bf16* out = a.dlogits + row * a.stride;
+  const float scale = a.inverse_temperatures[row], lse = a.lse[row];
+  // dlogits = g / T (onehot - p).
+  const float g = a.dlogprobs[row] * scale;
+  const uint32_t target = static_cast<uint32_t>(a.targets[row]);
+  for (uint32_t c = threadIdx.x * kVector; c < a.stride; c += kHeadThreads * kVector) {
+    Eight d = {};
+    if (c < a.vocab) {
+      const float4 first = tempered(logits, c, a.vocab, scale);
+      const float4 second = c + 4 < a.vocab ? tempered(logits, c + 4, a.vocab, scale)
+                                            : make_float4(kLowest, kLowest, kLowest, kLowest);
+      const float z[kVector] = {first.x,  first.y,  first.z,  first.w,
+                                second.x, second.y, second.z, second.w};
+#pragma unroll
+      for (int i = 0; i < static_cast<int>(kVector); ++i)
+        d.at[i] = (c + i == target ? g : 0.0f) - g * __expf(z[i] - lse);
+    }
+    store8(out + c, d);
+  }
+}
+
+}  // namespace
+
+void log_prob(cudaStream_t stream, const LogProbArgs& a) {
+  if (a.rows == 0) return;
+  log_prob_kernel<<<static_cast<uint32_t>(a.rows), kHeadThreads, 0, stream>>>(a);
+  check_launch("log_prob");
+}
+
+void log_prob_backward(cudaStream_t stream, const LogProbBackwardArgs& a) {
+  if (a.rows == 0) return;
+  log_prob_backward_kernel<<<static_cast<uint32_t>(a.rows), kHeadThreads, 0, stream>>>(a);
+  check_launch("log_prob_backward");
+}
+
+}  // namespace thespis::gpu::cuda

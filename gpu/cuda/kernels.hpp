@@ -1,0 +1,60 @@
+#pragma once
+// What each CUDA source defines; device.cu makes a stream's operation table of them. Sizes and
+// layouts: gpu/device.hpp.
+
+#include <cuda_runtime_api.h>
+
+#include "gpu/device.hpp"
+
+namespace thespis::gpu::cuda {
+
+// One by one: the CPU's have the same names.
+using on_device::AdamWArgs;
+using on_device::AttendArgs;
+using on_device::AttendBackwardArgs;
+using on_device::Draw;
+using on_device::FinishQkvArgs;
+using on_device::FinishQkvBackwardArgs;
+using on_device::LogProbArgs;
+using on_device::LogProbBackwardArgs;
+using on_device::NextRowsArgs;
+using on_device::NormArgs;
+using on_device::NormBackwardArgs;
+using on_device::ParameterTile;
+using on_device::SampleArgs;
+using on_device::ScatterAddArgs;
+using on_device::SquaresArgs;
+
+/// Throws Error "cuda: WHAT: the runtime's message" where a call failed.
+void check(cudaError_t status, const char* what);
+
+void to_bf16(cudaStream_t, const float* in, size_t size, Bf16* out);
+void gather_rows(cudaStream_t, const Bf16* table, const int32_t* indices, size_t rows,
+                 uint32_t width, Bf16* out);
+void scatter_rows(cudaStream_t, const Bf16* in, const int32_t* indices, size_t rows, uint32_t width,
+                  Bf16* out);
+void scatter_add_rows(cudaStream_t, const ScatterAddArgs&);
+void next_rows(cudaStream_t, const NextRowsArgs&);
+void swiglu(cudaStream_t, const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y);
+void swiglu_backward(cudaStream_t, const Bf16* gate_up, const Bf16* dy, size_t rows, uint32_t width,
+                     Bf16* dgate_up);
+void rms_norm(cudaStream_t, const NormArgs&);
+void rms_norm_backward(cudaStream_t, const NormBackwardArgs&);
+void finish_qkv(cudaStream_t, const FinishQkvArgs&);
+void finish_qkv_backward(cudaStream_t, const FinishQkvBackwardArgs&);
+void attend(cudaStream_t, const AttendArgs&);
+void attend_backward(cudaStream_t, const AttendBackwardArgs&);
+void log_prob(cudaStream_t, const LogProbArgs&);
+void log_prob_backward(cudaStream_t, const LogProbBackwardArgs&);
+void sample(cudaStream_t, const SampleArgs&);
+void squares(cudaStream_t, const SquaresArgs&);
+void adamw(cudaStream_t, const AdamWArgs&);
+
+/// sums[c] += parts[0][c] + parts[1][c] + ..., in order.
+void add_columns(cudaStream_t, const float* parts, uint32_t part_count, uint32_t width,
+                 float* sums);
+/// parts[p][c]: the sum of column c over the rows of part p; as many parts as it returns.
+uint32_t sum_columns(cudaStream_t, const Bf16* x, size_t stride, size_t rows, uint32_t width,
+                     float* parts);
+
+}  // namespace thespis::gpu::cuda

@@ -1,0 +1,228 @@
+// What stands between the product of q, k, v and attention: bias, head norm, rotation, pages. A
+// thread holds eight pairs (i, i + head_dim / 2) of one head; a head's threads are neighbours.
+
+#include "gpu/cuda/vector.cuh"
+#include "runtime/base/error.hpp"
+
+namespace thespis::gpu::cuda {
+namespace {
+
+constexpr uint32_t kThreads = 256;
+
+/// Where a thread's sixteen values lie in a row, and what they belong to.
+struct Unit {
+  uint32_t head, low, high;  // Of all heads: q, k, v; first columns of the two halves.
+  uint32_t dim;              // Of the first value, within the head.
+  bool rotates;
+};
+__device__ Unit unit_of(const AttendShape& s, uint32_t index) {
+  const uint32_t units = s.head_dim / (2 * kVector);  // Of one head; a power of two.
+  Unit u;
+  u.head = index / units;
+  u.dim = index % units * kVector;
+  u.low = u.head * s.head_dim + u.dim;
+  u.high = u.low + s.head_dim / 2;
+  u.rotates = u.head < s.heads + s.kv_heads;
+  return u;
+}
+
+/// Sum over the threads of a head, the same bits in each. All lanes of the warp call it.
+__device__ float head_sum(float v, uint32_t units) {
+  for (uint32_t step = units / 2; step > 0; step /= 2) v += __shfl_xor_sync(0xffffffffu, v, step);
+  return v;
+}
+
+__device__ void rotate(Eight& low, Eight& high, const float* table, uint32_t half, bool back) {
+#pragma unroll
+  for (int i = 0; i < static_cast<int>(kVector); ++i) {
+    const float c = table[i], s = back ? -table[half + i] : table[half + i];
+    const float a = low.at[i], b = high.at[i];
+    low.at[i] = a * c - b * s;
+    high.at[i] = b * c + a * s;
+  }
+}
+
+__device__ const Bf16* norm_weight(const FinishQkvArgs& a, const Unit& u) {
+  if (a.q_norm == nullptr || !u.rotates) return nullptr;
+  return (u.head < a.shape.heads ? a.q_norm : a.k_norm) + u.dim;
+}
+
+__device__ void store_in_page(const FinishQkvArgs& a, size_t row, const Unit& u, const Eight& low,
+                              const Eight& high) {
+  const AttendShape& s = a.shape;
+  if (u.head < s.heads) return;
+  const bool value = !u.rotates;
+  const uint32_t kv_head = u.head - s.heads - (value ? s.kv_heads : 0);
+  const uint32_t position = a.positions[row];
+  const uint32_t page =
+      a.pages.table[size_t{a.table_rows[row]} * a.pages.table_stride + position / kPageTokens];
+  Bf16* to = a.pages.base +
+             ((size_t{page} * s.kv_heads + kv_head) * 2 + value) * kPageTokens * s.head_dim +
+             size_t{position % kPageTokens} * s.head_dim + u.dim;
+  store8(to, low);
+  store8(to + s.head_dim / 2, high);
+}
+
+__global__ void finish_kernel(FinishQkvArgs a) {
+  const AttendShape& s = a.shape;
+  const uint32_t row_units = s.qkv_size() / (2 * kVector);
+  const size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x;
+  const bool mine = at < a.rows * row_units;
+  const size_t row = mine ? at / row_units : 0;
+  const Unit u = unit_of(s, mine ? static_cast<uint32_t>(at % row_units) : 0);
+  const Bf16* from = a.in + row * s.qkv_size();
+  Eight low = load8(from + u.low), high = load8(from + u.high);
+  if (a.bias != nullptr) {
+    const Eight l = load8(a.bias + u.low), h = load8(a.bias + u.high);
+#pragma unroll
+    for (int i = 0; i < static_cast<int>(kVector); ++i) {
+      low.at[i] += l.at[i];
+      high.at[i] += h.at[i];
+    }
+  }
+  if (a.q_norm != nullptr) {
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < static_cast<int>(kVector); ++i)
+      sum = fmaf(low.at[i], low.at[i], fmaf(high.at[i], high.at[i], sum));
+    sum = head_sum(sum, s.head_dim / (2 * kVector));
+    if (const Bf16* weight = norm_weight(a, u)) {
+      const float inverse = rsqrtf(sum / static_cast<float>(s.head_dim) + a.eps);
+      const Eight l = load8(weight), h = load8(weight + s.head_dim / 2);
+#pragma unroll
+      for (int i = 0; i < static_cast<int>(kVector); ++i) {
+        low.at[i] *= inverse * l.at[i];
+        high.at[i] *= inverse * h.at[i];
+      }
+    }
+  }
+  if (!mine) return;
+  if (u.rotates)
+    rotate(low, high, a.rope_table + size_t{a.positions[row]} * s.head_dim + u.dim, s.head_dim / 2,
+           false);
+  if (a.pages.base != nullptr) store_in_page(a, row, u, low, high);
+  Bf16* to = a.out + row * s.qkv_size();
+  store8(to + u.low, low);
+  store8(to + u.high, high);
+}
+
+/// One row a round and block; a thread keeps its unit, so the sums for the head norms' weights stay
+/// in registers. Part p's sums go to scratch[p] [2][head_dim]: of q, of k.
+__global__ void finish_backward_kernel(FinishQkvBackwardArgs a) {
+  const FinishQkvArgs& f = a.forward;
+  const AttendShape& s = f.shape;
+  const uint32_t row_units = s.qkv_size() / (2 * kVector), units = s.head_dim / (2 * kVector);
+  const bool mine = threadIdx.x < row_units;
+  const Unit u = unit_of(s, mine ? threadIdx.x : 0);
+  const Bf16* weight = norm_weight(f, u);
+  Eight weight_low = {}, weight_high = {}, dweight_low = {}, dweight_high = {};
+  if (weight != nullptr) {
+    weight_low = load8(weight);
+    weight_high = load8(weight + s.head_dim / 2);
+  }
+  for (size_t row = blockIdx.x; row < f.rows; row += gridDim.x) {
+    Bf16* d = a.dqkv + row * s.qkv_size();
+    Eight low = load8(d + u.low), high = load8(d + u.high);
+    if (u.rotates)
+      rotate(low, high, f.rope_table + size_t{f.positions[row]} * s.head_dim + u.dim,
+             s.head_dim / 2, true);
+    if (f.q_norm != nullptr) {
+      const Bf16* in = f.in + row * s.qkv_size();
+      const Eight x_low = load8(in + u.low), x_high = load8(in + u.high);
+      float squares = 0, dot = 0;
+#pragma unroll
+      for (int i = 0; i < static_cast<int>(kVector); ++i) {
+        squares = fmaf(x_low.at[i], x_low.at[i], fmaf(x_high.at[i], x_high.at[i], squares));
+        dot = fmaf(low.at[i] * weight_low.at[i], x_low.at[i], dot);
+        dot = fmaf(high.at[i] * weight_high.at[i], x_high.at[i], dot);
+      }
+      squares = head_sum(squares, units);
+      dot = head_sum(dot, units);
+      if (weight != nullptr) {
+        const float size = static_cast<float>(s.head_dim);
+        const float inverse = rsqrtf(squares / size + f.eps), pull = dot * inverse * inverse / size;
+#pragma unroll
+        for (int i = 0; i < static_cast<int>(kVector); ++i) {
+          dweight_low.at[i] = fmaf(low.at[i], x_low.at[i] * inverse, dweight_low.at[i]);
+          dweight_high.at[i] = fmaf(high.at[i], x_high.at[i] * inverse, dweight_high.at[i]);
+          low.at[i] = inverse * (low.at[i] * weight_low.at[i] - x_low.at[i] * pull);
+          high.at[i] = inverse * (high.at[i] * weight_high.at[i] - x_high.at[i] * pull);
+        }
+      }
+    }
+    if (!mine) continue;
+    store8(d + u.low, low);
+    store8(d + u.high, high);
+  }
+  if (f.q_norm == nullptr) return;
+  extern __shared__ float sums[];  // [qkv_size], as a row.
+  for (int i = 0; mine && i < static_cast<int>(kVector); ++i) {
+    sums[u.low + i] = dweight_low.at[i];
+    sums[u.high + i] = dweight_high.at[i];
+  }
+  __syncthreads();
+  for (uint32_t c = threadIdx.x; c < 2 * s.head_dim; c += blockDim.x) {
+    const bool of_k = c >= s.head_dim;
+    const uint32_t first = of_k ? s.heads : 0, count = of_k ? s.kv_heads : s.heads;
+    float sum = 0;
+    for (uint32_t h = first; h < first + count; ++h) sum += sums[h * s.head_dim + c % s.head_dim];
+    a.scratch[size_t{blockIdx.x} * 2 * s.head_dim + c] = sum;
+  }
+}
+
+__global__ void add_halves_kernel(const float* parts, uint32_t part_count, uint32_t width,
+                                  float* first, float* second) {
+  const uint32_t c = blockIdx.x * blockDim.x + threadIdx.x;
+  if (c >= 2 * width) return;
+  float sum = 0;
+  for (uint32_t p = 0; p < part_count; ++p) sum += parts[size_t{p} * 2 * width + c];
+  (c < width ? first : second)[c % width] += sum;
+}
+
+void require(const FinishQkvArgs& a) {
+  const uint32_t d = a.shape.head_dim;
+  if (d < 16 || d > 256 || (d & (d - 1)) != 0)
+    throw Error("cuda: heads of " + std::to_string(d) + ": must be a power of two from 16 to 256");
+  if (a.bias != nullptr && a.q_norm != nullptr)
+    throw Error("cuda: a bias on q, k, v together with head norms is not supported");
+}
+
+}  // namespace
+
+void finish_qkv(cudaStream_t stream, const FinishQkvArgs& a) {
+  if (a.rows == 0) return;
+  require(a);
+  const size_t units = a.rows * (a.shape.qkv_size() / (2 * kVector));
+  finish_kernel<<<blocks_for(units, kThreads), kThreads, 0, stream>>>(a);
+  check_launch("finish_qkv");
+}
+
+void finish_qkv_backward(cudaStream_t stream, const FinishQkvBackwardArgs& a) {
+  const FinishQkvArgs& f = a.forward;
+  if (f.rows == 0) return;
+  require(f);
+  const AttendShape& s = f.shape;
+  const uint32_t threads = round_up(s.qkv_size() / (2 * kVector), kWarp);
+  if (threads > 1024) throw Error("cuda: rows of q, k, v wider than 16384 are not supported");
+  const bool norms = f.q_norm != nullptr;
+  const size_t most = norms ? size_t{on_device::kColumnParts} : f.rows;
+  const uint32_t parts = static_cast<uint32_t>(min(f.rows, most));
+  const size_t shared = norms ? s.qkv_size() * sizeof(float) : 0;
+  check(cudaFuncSetAttribute(finish_backward_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(shared)),
+        "finish_qkv_backward");
+  finish_backward_kernel<<<parts, threads, shared, stream>>>(a);
+  check_launch("finish_qkv_backward");
+  if (norms) {
+    add_halves_kernel<<<blocks_for(2 * s.head_dim, 64), 64, 0, stream>>>(
+        a.scratch, parts, s.head_dim, a.dq_norm, a.dk_norm);
+    check_launch("finish_qkv_backward");
+  }
+  if (a.dbias != nullptr) {
+    const uint32_t width = s.qkv_size();
+    const uint32_t sums = sum_columns(stream, a.dqkv, width, f.rows, width, a.scratch);
+    add_columns(stream, a.scratch, sums, width, a.dbias);
+  }
+}
+
+}  // namespace thespis::gpu::cuda

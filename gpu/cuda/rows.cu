@@ -1,0 +1,154 @@
+// Operations that treat rows or elements one by one.
+
+#include "gpu/cuda/vector.cuh"
+
+namespace thespis::gpu::cuda {
+namespace {
+
+constexpr uint32_t kThreads = 256;
+
+__global__ void to_bf16_kernel(const float* in, size_t size, Bf16* out) {
+  const size_t at = (size_t{blockIdx.x} * kThreads + threadIdx.x) * kVector;
+  if (at >= size) return;
+  Eight v;
+#pragma unroll
+  for (int i = 0; i < static_cast<int>(kVector); ++i) v.at[i] = in[at + i];
+  store8(out + at, v);
+}
+
+template <bool kScatter>
+__global__ void move_rows_kernel(const Bf16* in, const int32_t* indices, size_t rows,
+                                 uint32_t vectors, Bf16* out) {
+  const size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x;
+  const size_t row = at / vectors, vector = at % vectors;
+  if (row >= rows) return;
+  const size_t other = static_cast<size_t>(indices[row]);
+  const auto* from = reinterpret_cast<const uint4*>(in);
+  auto* to = reinterpret_cast<uint4*>(out);
+  if constexpr (kScatter)
+    to[other * vectors + vector] = from[row * vectors + vector];
+  else
+    to[row * vectors + vector] = from[other * vectors + vector];
+}
+
+__global__ void scatter_add_kernel(ScatterAddArgs a) {
+  const uint32_t first = a.starts[blockIdx.x], last = a.starts[blockIdx.x + 1];
+  float* to = a.table + size_t{static_cast<uint32_t>(a.indices[blockIdx.x])} * a.width;
+  for (uint32_t column = threadIdx.x * kVector; column < a.width; column += kThreads * kVector) {
+    Eight sum;
+#pragma unroll
+    for (int i = 0; i < static_cast<int>(kVector); ++i) sum.at[i] = to[column + i];
+#pragma unroll 4
+    for (uint32_t row = first; row < last; ++row) {
+      const Eight v = load8(a.in + size_t{a.order[row]} * a.width + column);
+#pragma unroll
+      for (int i = 0; i < static_cast<int>(kVector); ++i) sum.at[i] += v.at[i];
+    }
+#pragma unroll
+    for (int i = 0; i < static_cast<int>(kVector); ++i) to[column + i] = sum.at[i];
+  }
+}
+
+__global__ void next_rows_kernel(NextRowsArgs a) {
+  const size_t row = size_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (row >= a.rows) return;
+  const uint32_t slot = a.slots[row];
+  const bool pads = slot == a.padding;
+  const uint32_t position = pads ? 0 : a.slot_positions[slot];
+  a.tokens[row] = pads ? 0 : max(a.slot_tokens[slot], 0);  // -1: the host drops the sequence.
+  a.positions[row] = position;
+  a.runs[row] = {static_cast<uint32_t>(row), 1, position, slot};
+  if (!pads) a.slot_positions[slot] = position + 1;
+}
+
+__device__ float sigmoid(float x) {
+  return 1.0f / (1.0f + __expf(-x));
+}
+
+__global__ void swiglu_kernel(const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) {
+  const uint32_t vectors = width / kVector;
+  const size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x;
+  const size_t row = at / vectors, column = at % vectors * kVector;
+  if (row >= rows) return;
+  const Bf16* from = gate_up + row * 2 * width + column;
+  Eight gate = load8(from);
+  const Eight up = load8(from + width);
+#pragma unroll
+  for (int i = 0; i < static_cast<int>(kVector); ++i)
+    gate.at[i] = gate.at[i] * sigmoid(gate.at[i]) * up.at[i];
+  store8(y + row * width + column, gate);
+}
+
+__global__ void swiglu_backward_kernel(const Bf16* gate_up, const Bf16* dy, size_t rows,
+                                       uint32_t width, Bf16* dgate_up) {
+  const uint32_t vectors = width / kVector;
+  const size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x;
+  const size_t row = at / vectors, column = at % vectors * kVector;
+  if (row >= rows) return;
+  const size_t from = row * 2 * width + column;
+  Eight gate = load8(gate_up + from), up = load8(gate_up + from + width);
+  const Eight d = load8(dy + row * width + column);
+#pragma unroll
+  for (int i = 0; i < static_cast<int>(kVector); ++i) {
+    const float g = gate.at[i], s = sigmoid(g), u = up.at[i];
+    gate.at[i] = d.at[i] * u * s * (1.0f + g * (1.0f - s));
+    up.at[i] = d.at[i] * g * s;
+  }
+  store8(dgate_up + from, gate);
+  store8(dgate_up + from + width, up);
+}
+
+}  // namespace
+
+void to_bf16(cudaStream_t stream, const float* in, size_t size, Bf16* out) {
+  if (size == 0) return;
+  to_bf16_kernel<<<blocks_for(size / kVector, kThreads), kThreads, 0, stream>>>(in, size, out);
+  check_launch("to_bf16");
+}
+
+void gather_rows(cudaStream_t stream, const Bf16* table, const int32_t* indices, size_t rows,
+                 uint32_t width, Bf16* out) {
+  if (rows == 0) return;
+  const uint32_t vectors = width / kVector;
+  move_rows_kernel<false><<<blocks_for(rows * vectors, kThreads), kThreads, 0, stream>>>(
+      table, indices, rows, vectors, out);
+  check_launch("gather_rows");
+}
+
+void scatter_rows(cudaStream_t stream, const Bf16* in, const int32_t* indices, size_t rows,
+                  uint32_t width, Bf16* out) {
+  if (rows == 0) return;
+  const uint32_t vectors = width / kVector;
+  move_rows_kernel<true><<<blocks_for(rows * vectors, kThreads), kThreads, 0, stream>>>(
+      in, indices, rows, vectors, out);
+  check_launch("scatter_rows");
+}
+
+void scatter_add_rows(cudaStream_t stream, const ScatterAddArgs& a) {
+  if (a.count == 0) return;
+  scatter_add_kernel<<<static_cast<uint32_t>(a.count), kThreads, 0, stream>>>(a);
+  check_launch("scatter_add_rows");
+}
+
+void next_rows(cudaStream_t stream, const NextRowsArgs& a) {
+  if (a.rows == 0) return;
+  next_rows_kernel<<<blocks_for(a.rows, kThreads), kThreads, 0, stream>>>(a);
+  check_launch("next_rows");
+}
+
+void swiglu(cudaStream_t stream, const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) {
+  if (rows == 0) return;
+  swiglu_kernel<<<blocks_for(rows * (width / kVector), kThreads), kThreads, 0, stream>>>(
+      gate_up, rows, width, y);
+  check_launch("swiglu");
+}
+
+void swiglu_backward(cudaStream_t stream, const Bf16* gate_up, const Bf16* dy, size_t rows,
+                     uint32_t width, Bf16* dgate_up) {
+  if (rows == 0) return;
+  swiglu_backward_kernel<<<blocks_for(rows * (width / kVector), kThreads), kThreads, 0, stream>>>(
+      gate_up, dy, rows, width, dgate_up);
+  check_launch("swiglu_backward");
+}
+
+}  // namespace thespis::gpu::cuda

@@ -1,0 +1,135 @@
+// Training on a device: the walk of a plan, the head part by part, the reverse walk.
+
+#include <algorithm>
+
+#include "model/device/device_executor.hpp"
+
+namespace thespis::model {
+
+using gpu::Bf16;
+
+void DeviceExecutor::linear_backward(const OpRecord& op, const Block& block, const Bf16* dy,
+                                     size_t dy_stride, const Bf16* x, Bf16* dx) {
+  const MatrixSpec& m = plan_.matrices()[op.matrix];
+  stream_.weight_gradient(
+      {dy, dy_stride, x, block.count, m.outputs, m.inputs, gradients_ + m.offset});
+  stream_.linear_input_gradient(
+      {dy, dy_stride, block.count, weights_->at(m.offset), m.outputs, m.inputs, op.accumulate, dx});
+}
+
+void DeviceExecutor::log_prob_backward(const OpRecord& op, const Block& block, const Bf16* x,
+                                       Bf16* dx) {
+  stream_.log_prob_backward(
+      {logits_.data(), block.count, logits_stride(), plan_.matrices()[op.matrix].outputs,
+       batch_->inverse_temperatures + block.first, batch_->targets + block.first,
+       batch_->lse + block.first, dlogprobs_ + block.first, dlogits_.data()});
+  linear_backward(op, block, dlogits_.data(), logits_stride(), x, dx);
+}
+
+void DeviceExecutor::recompute(const Segment& segment, const Block& block) {
+  for (uint32_t i = 0; i < segment.op_count; ++i) {
+    const OpRecord& op = plan_.ops()[segment.first_op + i];
+    if (op.output != kNone && memory().recomputed[op.output].offset != kNone)
+      run_forward(op, block, memory().recomputed);
+  }
+}
+
+void DeviceExecutor::run_backward(const Segment& segment, const Block& block) {
+  for (uint32_t i = segment.op_count; i-- > 0;)
+    run_backward(plan_.ops()[segment.first_op + i], block);
+}
+
+void DeviceExecutor::train_head(const Segment& segment, std::span<const HeadRows> parts,
+                                const Loss& loss) {
+  const OpRecord& gather = plan_.ops()[segment.first_op];
+  const OpRecord& head = plan_.ops().back();
+  // Rows that predict nothing have gradient 0.
+  stream_.zero(at(memory().gradients[gather.input], gather.input, {0, 0}),
+               uint64_t{batch_->rows} * plan_.width(gather.input) * sizeof(Bf16));
+  for (const HeadRows& part : parts) {
+    const auto for_pieces = [&](const auto& f) {
+      for (uint32_t done = 0; done < part.count; done += head_capacity_)
+        f(Block{part.first + done, std::min(head_capacity_, part.count - done)});
+    };
+    const auto compute_logits = [&](const Block& block) {
+      recompute(segment, block);
+      logits(head, block, kept(head.input, block));
+    };
+    for_pieces([&](const Block& block) {
+      compute_logits(block);
+      log_prob(head, block);
+    });
+    loss(part);
+    for_pieces([&](const Block& block) {
+      if (part.count > head_capacity_) compute_logits(block);
+      run_backward(segment, block);
+    });
+  }
+}
+
+void DeviceExecutor::train(const DeviceWeights& weights, const DeviceBatch& batch,
+                           std::span<const HeadRows> parts, const Loss& loss,
+                           const float* dlogprobs, gpu::on_device::ScatterAddArgs tokens,
+                           float* gradients) {
+  begin(weights, batch, {});
+  dlogprobs_ = dlogprobs;
+  tokens_ = tokens;
+  gradients_ = gradients;
+  const auto& segments = plan_.segments();
+  for (size_t s = 0; s + 1 < segments.size(); ++s) run_segment(segments[s]);
+  train_head(segments.back(), parts, loss);
+  for (size_t s = segments.size() - 1; s-- > 0;) {
+    if (!segments[s].row_local) --layer_;
+    const Block all{0, batch.rows};
+    recompute(segments[s], all);
+    run_backward(segments[s], all);
+  }
+}
+
+void DeviceExecutor::run_backward(const OpRecord& op, const Block& block) {
+  const MemoryPlan& m = memory();
+  const Bf16* x = op.input == kNone ? nullptr : kept(op.input, block);
+  Bf16* dx = op.input == kNone ? nullptr : at(m.gradients[op.input], op.input, block);
+  Bf16* dy = op.output == kNone ? nullptr : at(m.gradients[op.output], op.output, block);
+  const uint32_t width = op.output == kNone ? 0 : plan_.width(op.output);
+  switch (op.kind) {
+    case OpKind::kEmbed: {
+      gpu::on_device::ScatterAddArgs a = tokens_;
+      a.in = dy;
+      a.width = width;
+      a.table = gradients_ + op.weight;
+      return stream_.scatter_add_rows(a);
+    }
+    case OpKind::kGather: {
+      Bf16* all = at(m.gradients[op.input], op.input, {0, 0});
+      return stream_.scatter_rows(dy, batch_->head_rows + block.first, block.count, width, all);
+    }
+    case OpKind::kNorm:
+      return stream_.rms_norm_backward({norm_args(op, block, x, nullptr), dy, dx, op.accumulate,
+                                        gradients_ + op.weight, columns_.data()});
+    case OpKind::kHeadNorm:
+    case OpKind::kRope: {
+      if (!finishes_qkv(index_of(op))) return;
+      const bool norms = op.kind == OpKind::kHeadNorm;
+      const uint64_t bias = plan_.matrices()[(&op - 1)->matrix].bias;
+      stream_.finish_qkv_backward({finish_args(index_of(op), block), dy,
+                                   bias == kNoOffset ? nullptr : gradients_ + bias,
+                                   norms ? gradients_ + op.weight : nullptr,
+                                   norms ? gradients_ + op.weight2 : nullptr, columns_.data()});
+      if (norms) stream_.copy(dx, dy, uint64_t{block.count} * width * sizeof(Bf16));
+      return;
+    }
+    case OpKind::kLinear:
+      return linear_backward(op, block, dy, width, x, dx);
+    case OpKind::kAttend:
+      return stream_.attend_backward(
+          {plan_.attend_shape(), x, batch_->runs, batch_->run_count, batch_->rows_max, batch_->rows,
+           at(m.values[op.output], op.output, block), lse(block), dy, dx, delta_.data()});
+    case OpKind::kSwiGlu:
+      return stream_.swiglu_backward(x, dy, block.count, width, dx);
+    case OpKind::kLogProb:
+      return log_prob_backward(op, block, x, dx);
+  }
+}
+
+}  // namespace thespis::model

@@ -1,0 +1,220 @@
+#include "model/device/device_executor.hpp"
+
+#include <algorithm>
+
+#include "runtime/base/assert.hpp"
+
+namespace thespis::model {
+namespace {
+
+using gpu::Bf16;
+
+// The logits of so many bytes at a time.
+constexpr uint64_t kLogitsBytes = uint64_t{1} << 30;
+constexpr uint32_t kHeadRowsMin = 64, kHeadRowsMax = 4096;
+
+}  // namespace
+
+DeviceExecutor::DeviceExecutor(std::shared_ptr<DeviceModel> model, Purpose purpose,
+                               gpu::DeviceStream& stream)
+    : model_(std::move(model)), plan_(model_->plan()), purpose_(purpose), stream_(stream) {
+  const uint64_t fit = kLogitsBytes / (uint64_t{logits_stride()} * sizeof(float));
+  head_capacity_ = static_cast<uint32_t>(std::clamp<uint64_t>(fit, kHeadRowsMin, kHeadRowsMax));
+}
+
+const MemoryPlan& DeviceExecutor::memory() const {
+  return purpose_ == Purpose::kTraining ? plan_.training_memory() : plan_.forward_memory();
+}
+
+uint32_t DeviceExecutor::logits_stride() const {
+  return gpu::round_up(plan_.matrices().back().outputs, gpu::kLanes);
+}
+
+void DeviceExecutor::reserve(uint32_t rows, uint32_t head_rows, uint32_t runs, uint32_t keys_max) {
+  const auto& device = model_->device();
+  const bool trains = purpose_ == Purpose::kTraining;
+  const gpu::AttendShape& shape = plan_.attend_shape();
+  if (rows > capacity_) {
+    capacity_ = rows;
+    const auto size = [&](uint32_t width) { return uint64_t{capacity_} * width; };
+    whole_.reserve(device, size(memory().whole_width), "activations");
+    block_.reserve(device, size(memory().block_width), "activations of a segment");
+    if (trains) {
+      lse_.reserve(device, size(shape.heads) * plan_.config().layer_count, "sums of attention");
+      delta_.reserve(device, size(shape.heads), "the backward of attention");
+    }
+  }
+  const uint64_t logits = uint64_t{std::min(head_rows, head_capacity_)} * logits_stride();
+  logits_.reserve(device, logits, "logits");
+  if (trains) {
+    dlogits_.reserve(device, logits, "the gradient of logits");
+    const uint32_t widest = std::max(shape.qkv_size(), plan_.config().hidden_size);
+    columns_.reserve(device, gpu::on_device::column_scratch(widest), "sums over columns");
+  }
+  const size_t scratch = gpu::attend_scratch_bytes(shape, runs, keys_max);
+  if (scratch > attend_scratch_.size()) {
+    attend_scratch_.reserve(device, scratch, "pieces of attention");
+    stream_.zero(attend_scratch_.data(), attend_scratch_.bytes());
+  }
+}
+
+void DeviceExecutor::reserve(const DeviceBatch& batch) {
+  reserve(batch.rows, batch.head_count, batch.run_count, batch.keys_max);
+}
+
+Bf16* DeviceExecutor::at(const Slot& slot, ValueId v, const Block& block) const {
+  if (slot.local) return block_.data() + uint64_t{slot.offset} * capacity_;
+  return whole_.data() + uint64_t{slot.offset} * capacity_ + uint64_t{block.first} * plan_.width(v);
+}
+
+const Bf16* DeviceExecutor::kept(ValueId v, const Block& block) const {
+  const MemoryPlan& m = memory();
+  return at(m.recomputed[v].offset != kNone ? m.recomputed[v] : m.values[v], v, block);
+}
+
+float* DeviceExecutor::lse(const Block& block) const {
+  const uint32_t heads = plan_.attend_shape().heads;
+  if (purpose_ != Purpose::kTraining) return nullptr;
+  return lse_.data() + (uint64_t{layer_} * capacity_ + block.first) * heads;
+}
+
+template <class F>
+void DeviceExecutor::for_blocks(const Segment& segment, const F& f) const {
+  if (!segment.head_rows) return f(Block{0, batch_->rows});
+  for (uint32_t first = 0; first < batch_->head_count; first += head_capacity_)
+    f(Block{first, std::min(head_capacity_, batch_->head_count - first)});
+}
+
+void DeviceExecutor::begin(const DeviceWeights& weights, const DeviceBatch& batch,
+                           const DeviceKv& kv) {
+  reserve(batch);
+  weights_ = &weights;
+  batch_ = &batch;
+  kv_ = kv;
+  layer_ = 0;
+}
+
+void DeviceExecutor::run_segment(const Segment& segment) {
+  for_blocks(segment, [&](const Block& block) {
+    for (uint32_t i = 0; i < segment.op_count; ++i)
+      run_forward(plan_.ops()[segment.first_op + i], block, memory().values);
+  });
+  if (!segment.row_local) ++layer_;
+}
+
+void DeviceExecutor::forward(const DeviceWeights& weights, const DeviceBatch& batch,
+                             const DeviceKv& kv) {
+  begin(weights, batch, kv);
+  for (const Segment& segment : plan_.segments()) run_segment(segment);
+}
+
+/// True for the operation that does what stands between the product of q, k, v and attention.
+bool DeviceExecutor::finishes_qkv(size_t index) const {
+  const auto& ops = plan_.ops();
+  if (ops[index].kind == OpKind::kHeadNorm) return true;
+  return ops[index].kind == OpKind::kRope && ops[index - 1].kind != OpKind::kHeadNorm;
+}
+
+gpu::on_device::FinishQkvArgs DeviceExecutor::finish_args(size_t index, const Block& block) {
+  const OpRecord& op = plan_.ops()[index];
+  const MatrixSpec& product = plan_.matrices()[plan_.ops()[index - 1].matrix];
+  const bool norms = op.kind == OpKind::kHeadNorm;
+  gpu::DevicePages pages = kv_.pages;
+  if (pages.base != nullptr) pages.base += layer_ * kv_.layer_stride;
+  return {.shape = plan_.attend_shape(),
+          .in = at(memory().values[op.input], op.input, block),
+          .out = at(memory().values[op.output], op.output, block),
+          .rows = block.count,
+          .bias = product.bias == kNoOffset ? nullptr : weights_->at(product.bias),
+          .q_norm = norms ? weights_->at(op.weight) : nullptr,
+          .k_norm = norms ? weights_->at(op.weight2) : nullptr,
+          .eps = plan_.config().rms_norm_eps,
+          .positions = batch_->positions + block.first,
+          .rope_table = model_->rope_table(),
+          .pages = pages,
+          .table_rows = batch_->table_rows};
+}
+
+gpu::on_device::NormArgs DeviceExecutor::norm_args(const OpRecord& op, const Block& block,
+                                                   const Bf16* x, Bf16* y) const {
+  return {x,
+          y,
+          block.count,
+          plan_.width(op.input),
+          weights_->at(op.weight),
+          plan_.config().rms_norm_eps};
+}
+
+void DeviceExecutor::logits(const OpRecord& op, const Block& block, const Bf16* x) {
+  const MatrixSpec& m = plan_.matrices()[op.matrix];
+  stream_.linear({x, block.count, weights_->at(m.offset), m.outputs, m.inputs, nullptr, nullptr,
+                  logits_.data(), logits_stride()});
+}
+
+void DeviceExecutor::run_forward(const OpRecord& op, const Block& block,
+                                 const std::vector<Slot>& outputs) {
+  // A recomputed input (the gather before the last norm) lies where it was recomputed.
+  const auto input_slot = [&]() -> const Slot& {
+    return outputs[op.input].offset != kNone ? outputs[op.input] : memory().values[op.input];
+  };
+  const Bf16* x = op.input == kNone ? nullptr : at(input_slot(), op.input, block);
+  Bf16* y = op.output == kNone ? nullptr : at(outputs[op.output], op.output, block);
+  const uint32_t width = op.output == kNone ? 0 : plan_.width(op.output);
+  switch (op.kind) {
+    case OpKind::kEmbed:
+      return stream_.gather_rows(weights_->at(op.weight), batch_->tokens + block.first, block.count,
+                                 width, y);
+    case OpKind::kGather: {
+      const Bf16* all = at(memory().values[op.input], op.input, {0, 0});
+      return stream_.gather_rows(all, batch_->head_rows + block.first, block.count, width, y);
+    }
+    case OpKind::kNorm:
+      return stream_.rms_norm(norm_args(op, block, x, y));
+    case OpKind::kHeadNorm:
+    case OpKind::kRope:
+      if (finishes_qkv(index_of(op))) stream_.finish_qkv(finish_args(index_of(op), block));
+      return;
+    case OpKind::kLinear: {
+      const MatrixSpec& m = plan_.matrices()[op.matrix];
+      const Bf16* residual =
+          op.residual == kNone ? nullptr : at(memory().values[op.residual], op.residual, block);
+      return stream_.linear({x, block.count, weights_->at(m.offset), m.outputs, m.inputs, residual,
+                             y, nullptr, m.outputs});
+    }
+    case OpKind::kAttend: {
+      gpu::DevicePages pages = kv_.pages;
+      if (pages.base != nullptr) pages.base += layer_ * kv_.layer_stride;
+      return stream_.attend({plan_.attend_shape(), x, batch_->runs, batch_->run_count,
+                             batch_->rows_max, batch_->keys_max, pages, y, lse(block),
+                             attend_scratch_.data()});
+    }
+    case OpKind::kSwiGlu:
+      return stream_.swiglu(x, block.count, width, y);
+    case OpKind::kLogProb: {
+      logits(op, block, x);
+      return log_prob(op, block);
+    }
+  }
+}
+
+/// Draws, or scores, from the logits that are there.
+void DeviceExecutor::log_prob(const OpRecord& op, const Block& block) {
+  const uint32_t vocab = plan_.matrices()[op.matrix].outputs;
+  if (batch_->draws()) {
+    gpu::on_device::SampleArgs a = batch_->draw;
+    a.logits = logits_.data();
+    a.rows = block.count;
+    a.stride = logits_stride();
+    a.vocab = vocab;
+    a.slots += block.first;
+    a.tokens += block.first;
+    a.logprobs = batch_->logprobs + block.first;
+    return stream_.sample(a);
+  }
+  stream_.log_prob({logits_.data(), block.count, logits_stride(), vocab,
+                    batch_->inverse_temperatures + block.first, batch_->targets + block.first,
+                    batch_->logprobs + block.first, batch_->entropies + block.first,
+                    batch_->lse + block.first});
+}
+
+}  // namespace thespis::model

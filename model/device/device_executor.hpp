@@ -1,0 +1,92 @@
+#pragma once
+// Walks a plan on a device: one stream, memory of its own. The walk only enqueues work; what it
+// gives is there when the stream has come so far.
+
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "model/device/device_batch.hpp"
+#include "model/device/device_model.hpp"
+
+namespace thespis::model {
+
+class DeviceExecutor {
+ public:
+  enum class Purpose : uint8_t { kForward, kTraining };
+  DeviceExecutor(std::shared_ptr<DeviceModel> model, Purpose purpose, gpu::DeviceStream& stream);
+
+  /// Memory for batches of so many rows: work that is recorded in a graph needs it beforehand.
+  void reserve(uint32_t rows, uint32_t head_rows, uint32_t runs, uint32_t keys_max);
+
+  /// Scores or draws; with pages also fills those of the batch's rows.
+  void forward(const DeviceWeights& weights, const DeviceBatch& batch, const DeviceKv& kv = {});
+
+  /// Head rows whose loss is known once their log-probs are: [first, first + count).
+  struct HeadRows {
+    uint32_t first, count;
+  };
+  /// Called when the log-probs of rows are enqueued; enqueues their dL/dlogprob.
+  using Loss = std::function<void(const HeadRows& rows)>;
+  /// Forward and backward of whole sequences: adds to `gradients`, floats laid out as the weights.
+  /// The head's rows go part by part, forward, loss and backward, so that a part's logits are
+  /// computed once (twice where one part has more rows than fit). `dlogprobs` by head row;
+  /// `tokens` with in, width and table left open.
+  void train(const DeviceWeights& weights, const DeviceBatch& batch,
+             std::span<const HeadRows> parts, const Loss& loss, const float* dlogprobs,
+             gpu::on_device::ScatterAddArgs tokens, float* gradients);
+  /// Head rows of one piece of logits.
+  uint32_t head_capacity() const { return head_capacity_; }
+
+ private:
+  /// Tokens, or head rows after kGather.
+  using Block = HeadRows;
+  void reserve(const DeviceBatch& batch);
+  void run_forward(const OpRecord& op, const Block& block, const std::vector<Slot>& outputs);
+  void run_backward(const OpRecord& op, const Block& block);
+  void begin(const DeviceWeights& weights, const DeviceBatch& batch, const DeviceKv& kv);
+  void run_segment(const Segment& segment);
+  void recompute(const Segment& segment, const Block& block);
+  void run_backward(const Segment& segment, const Block& block);
+  void train_head(const Segment& segment, std::span<const HeadRows> parts, const Loss& loss);
+  void log_prob(const OpRecord& op, const Block& block);
+  void log_prob_backward(const OpRecord& op, const Block& block, const gpu::Bf16* x, gpu::Bf16* dx);
+  void linear_backward(const OpRecord& op, const Block& block, const gpu::Bf16* dy,
+                       size_t dy_stride, const gpu::Bf16* x, gpu::Bf16* dx);
+  void logits(const OpRecord& op, const Block& block, const gpu::Bf16* x);
+  gpu::on_device::FinishQkvArgs finish_args(size_t index, const Block& block);
+  gpu::on_device::NormArgs norm_args(const OpRecord& op, const Block& block, const gpu::Bf16* x,
+                                     gpu::Bf16* y) const;
+  bool finishes_qkv(size_t index) const;
+  size_t index_of(const OpRecord& op) const {
+    return static_cast<size_t>(&op - plan_.ops().data());
+  }
+  const MemoryPlan& memory() const;
+  gpu::Bf16* at(const Slot& slot, ValueId v, const Block& block) const;
+  const gpu::Bf16* kept(ValueId v, const Block& block) const;
+  float* lse(const Block& block) const;
+  uint32_t logits_stride() const;
+  template <class F>
+  void for_blocks(const Segment& segment, const F& f) const;
+
+  const std::shared_ptr<DeviceModel> model_;
+  const Plan& plan_;
+  const Purpose purpose_;
+  gpu::DeviceStream& stream_;
+  uint32_t capacity_ = 0;       // Rows.
+  uint32_t head_capacity_ = 0;  // Rows of one piece of logits.
+  DeviceArray<gpu::Bf16> whole_, block_, dlogits_;
+  DeviceArray<float> logits_, lse_, columns_, delta_;
+  DeviceArray<uint8_t> attend_scratch_;
+
+  // Of the walk in progress.
+  const DeviceWeights* weights_ = nullptr;
+  const DeviceBatch* batch_ = nullptr;
+  DeviceKv kv_;
+  uint32_t layer_ = 0;
+  const float* dlogprobs_ = nullptr;
+  float* gradients_ = nullptr;
+  gpu::on_device::ScatterAddArgs tokens_ = {};
+};
+
+}  // namespace thespis::model
