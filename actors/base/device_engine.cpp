@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "actors/base/engine_of.hpp"
 #include "model/device/device_generator.hpp"
 #include "model/device/device_scorer.hpp"
 #include "model/device/device_trainer.hpp"
@@ -12,48 +13,6 @@ namespace {
 
 // Of the memory that is free when a decoder is made: the rest is for activations and a trainer.
 constexpr double kPagesShare = 0.4;
-
-class DeviceDecoder final : public Decoder {
- public:
-  DeviceDecoder(std::shared_ptr<model::DeviceModel> model,
-                std::shared_ptr<const model::Policy> policy, model::GeneratorLimits limits,
-                uint32_t page_count)
-      : generator_(std::move(model), std::move(policy), limits, page_count) {}
-  void install(std::shared_ptr<const model::Policy> policy) override {
-    generator_.install(std::move(policy));
-  }
-  bool has_free_slot() const override { return generator_.free_slots() > 0; }
-  uint32_t active_count() const override { return generator_.active_count(); }
-  void add(model::SequenceRequest request) override { generator_.add(std::move(request)); }
-  bool cancel(uint64_t id) override { return generator_.cancel(id); }
-  std::vector<model::FinishedSequence> step() override { return generator_.step(); }
-
- private:
-  model::DeviceGenerator generator_;
-};
-
-class DeviceTrainerShell final : public Trainer {
- public:
-  DeviceTrainerShell(std::shared_ptr<model::DeviceModel> model,
-                     std::shared_ptr<const model::Policy> initial,
-                     const model::AdamWOptions& options, const model::TrainerLimits& limits)
-      : trainer_(std::move(model), std::move(initial), options, limits) {}
-  model::Trainer::StepStats step(std::span<const model::TrainItem> items,
-                                 const model::LossGradient& loss, double learning_rate) override {
-    return trainer_.step(items, loss, learning_rate);
-  }
-  std::shared_ptr<const model::Policy> policy() const override { return trainer_.policy(); }
-  std::span<const float> first_moment() const override { return trainer_.first_moment(); }
-  std::span<const float> second_moment() const override { return trainer_.second_moment(); }
-  uint64_t step_count() const override { return trainer_.step_count(); }
-  void restore(std::shared_ptr<const model::Policy> policy, std::span<const float> first_moment,
-               std::span<const float> second_moment, uint64_t step_count) override {
-    trainer_.restore(std::move(policy), first_moment, second_moment, step_count);
-  }
-
- private:
-  model::DeviceTrainer trainer_;
-};
 
 }  // namespace
 
@@ -82,15 +41,16 @@ std::unique_ptr<Decoder> DeviceEngine::make_decoder(std::shared_ptr<const model:
   const double room = static_cast<double>(model->device()->info().memory_free) * kPagesShare;
   const auto fit = static_cast<uint64_t>(room / static_cast<double>(page_bytes));
   const auto pages = static_cast<uint32_t>(std::clamp(fit, one, wanted));
-  return std::make_unique<DeviceDecoder>(std::move(model), std::move(policy), limits, pages);
+  return std::make_unique<DecoderOf<model::DeviceGenerator>>(std::move(model), std::move(policy),
+                                                             limits, pages);
 }
 
 std::unique_ptr<Trainer> DeviceEngine::make_trainer(std::shared_ptr<const model::Policy> initial,
                                                     const model::AdamWOptions& options,
                                                     const model::TrainerLimits& limits) {
   auto model = model_of(*initial);
-  return std::make_unique<DeviceTrainerShell>(std::move(model), std::move(initial), options,
-                                              limits);
+  return std::make_unique<TrainerOf<model::DeviceTrainer>>(std::move(model), std::move(initial),
+                                                           options, limits);
 }
 
 std::vector<model::ScoreResult> DeviceEngine::score(const model::Policy& policy,
