@@ -84,8 +84,9 @@ int main(int argc, char** argv) {
               kGroups * kGroupSize, wait_s, kJobs);
   std::printf("%8s %12s %14s %14s  %s\n", "workers", "steps/min", "learner idle", "learner step",
               "waiting for");
-  constexpr unsigned kWorkersMax = 16;
-  for (unsigned workers = 1; workers <= kWorkersMax; workers *= 2) {
+  const unsigned first = argc > 3 ? static_cast<unsigned>(std::strtoul(argv[3], nullptr, 10)) : 1;
+  constexpr unsigned kWorkersMax = 64;
+  for (unsigned workers = first; workers <= kWorkersMax; workers *= 2) {
     const Run run = train(program, out, workers, wait_s);
     std::printf("%8u %12.2f %12.1f %% %12.2f s  %s\n", workers, run.steps_per_minute,
                 100 * run.idle_share, run.busy_s, run.starved_by.c_str());
