@@ -54,7 +54,7 @@ class DeviceBatchMemory {
 
   /// Whole sequences: for scoring and training.
   DeviceBatch upload(gpu::DeviceStream& stream, const Batch& batch);
-  /// What the last upload's backward needs; `rows` owns nothing.
+  /// What the backward of the last upload needs besides; in, width and table are left open.
   gpu::on_device::ScatterAddArgs upload(gpu::DeviceStream& stream, const TokenRows& rows);
   float* dlogprobs() const { return dlogprobs_.data(); }
 

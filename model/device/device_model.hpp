@@ -46,7 +46,7 @@ class DeviceModel : public std::enable_shared_from_this<DeviceModel> {
 
   /// The policy's weights on the device, brought there where they are not.
   std::shared_ptr<const DeviceWeights> weights_of(const Policy& policy);
-  /// Memory for another version; where `fill` has been called on it, weights.
+  /// Memory for another version, its contents open.
   DeviceArray<gpu::Bf16> take_arena();
 
  private:
