@@ -87,15 +87,7 @@ struct WeightGradientArgs {
   float* dw;
 };
 
-/// sums[c] += sum over rows of x[r][c], for `width` columns.
-struct ColumnSumArgs {
-  const Bf16* x;
-  size_t stride;
-  size_t rows;
-  uint32_t width;
-  float* sums;
-  float* scratch;  ///< column_scratch(width) floats.
-};
+/// Sums over rows are made of so many parts, in order, in column_scratch() floats.
 constexpr uint32_t kColumnParts = 256;
 constexpr size_t column_scratch(size_t width) {
   return kColumnParts * width;

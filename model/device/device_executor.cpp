@@ -115,12 +115,16 @@ bool DeviceExecutor::finishes_qkv(size_t index) const {
   return ops[index].kind == OpKind::kRope && ops[index - 1].kind != OpKind::kHeadNorm;
 }
 
+gpu::DevicePages DeviceExecutor::layer_pages() const {
+  gpu::DevicePages pages = kv_.pages;
+  if (pages.base != nullptr) pages.base += layer_ * kv_.layer_stride;
+  return pages;
+}
+
 gpu::on_device::FinishQkvArgs DeviceExecutor::finish_args(size_t index, const Block& block) {
   const OpRecord& op = plan_.ops()[index];
   const MatrixSpec& product = plan_.matrices()[plan_.ops()[index - 1].matrix];
   const bool norms = op.kind == OpKind::kHeadNorm;
-  gpu::DevicePages pages = kv_.pages;
-  if (pages.base != nullptr) pages.base += layer_ * kv_.layer_stride;
   return {.shape = plan_.attend_shape(),
           .in = at(memory().values[op.input], op.input, block),
           .out = at(memory().values[op.output], op.output, block),
@@ -131,7 +135,7 @@ gpu::on_device::FinishQkvArgs DeviceExecutor::finish_args(size_t index, const Bl
           .eps = plan_.config().rms_norm_eps,
           .positions = batch_->positions + block.first,
           .rope_table = model_->rope_table(),
-          .pages = pages,
+          .pages = layer_pages(),
           .table_rows = batch_->table_rows};
 }
 
@@ -181,13 +185,10 @@ void DeviceExecutor::run_forward(const OpRecord& op, const Block& block,
       return stream_.linear({x, block.count, weights_->at(m.offset), m.outputs, m.inputs, residual,
                              y, nullptr, m.outputs});
     }
-    case OpKind::kAttend: {
-      gpu::DevicePages pages = kv_.pages;
-      if (pages.base != nullptr) pages.base += layer_ * kv_.layer_stride;
+    case OpKind::kAttend:
       return stream_.attend({plan_.attend_shape(), x, batch_->runs, batch_->run_count,
-                             batch_->rows_max, batch_->keys_max, pages, y, lse(block),
+                             batch_->rows_max, batch_->keys_max, layer_pages(), y, lse(block),
                              attend_scratch_.data()});
-    }
     case OpKind::kSwiGlu:
       return stream_.swiglu(x, block.count, width, y);
     case OpKind::kLogProb: {

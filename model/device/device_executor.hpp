@@ -55,6 +55,7 @@ class DeviceExecutor {
                        size_t dy_stride, const gpu::Bf16* x, gpu::Bf16* dx);
   void logits(const OpRecord& op, const Block& block, const gpu::Bf16* x);
   gpu::on_device::FinishQkvArgs finish_args(size_t index, const Block& block);
+  gpu::DevicePages layer_pages() const;
   gpu::on_device::NormArgs norm_args(const OpRecord& op, const Block& block, const gpu::Bf16* x,
                                      gpu::Bf16* y) const;
   bool finishes_qkv(size_t index) const;

@@ -18,9 +18,9 @@ DeviceArray<float> cleared(DeviceModel& model, gpu::DeviceStream& stream, const 
 
 }  // namespace
 
-DeviceOptimizer::DeviceOptimizer(std::shared_ptr<DeviceModel> model, const WeightLayout& layout,
+DeviceOptimizer::DeviceOptimizer(std::shared_ptr<DeviceModel> model, const Weights& initial,
                                  AdamWOptions options, gpu::DeviceStream& stream)
-    : model_(std::move(model)), layout_(layout), options_(options), stream_(stream) {
+    : model_(std::move(model)), layout_(initial.layout), options_(options), stream_(stream) {
   check(options_);
   std::vector<gpu::on_device::ParameterTile> tiles;
   for (uint32_t t = 0; t < layout_.tensors.size(); ++t) {
@@ -37,7 +37,8 @@ DeviceOptimizer::DeviceOptimizer(std::shared_ptr<DeviceModel> model, const Weigh
   squares_ = {device, tiles.size(), "the optimizer"};
   stream_.upload(tiles_.data(), tiles.data(), tiles_.bytes());
   gradient_ = cleared(*model_, stream_, "gradients");
-  masters_ = cleared(*model_, stream_, "the optimizer's weights");
+  masters_ = {device, model_->arena_size(), "the optimizer's weights"};
+  stream_.upload(masters_.data(), initial.arena.data(), masters_.bytes());
   m_ = cleared(*model_, stream_, "the optimizer's first moments");
   v_ = cleared(*model_, stream_, "the optimizer's second moments");
   stream_.synchronize();

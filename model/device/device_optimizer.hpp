@@ -12,8 +12,9 @@ namespace thespis::model {
 
 class DeviceOptimizer {
  public:
-  DeviceOptimizer(std::shared_ptr<DeviceModel> model, const WeightLayout& layout,
-                  AdamWOptions options, gpu::DeviceStream& stream);
+  /// Masters as `initial`, moments 0.
+  DeviceOptimizer(std::shared_ptr<DeviceModel> model, const Weights& initial, AdamWOptions options,
+                  gpu::DeviceStream& stream);
 
   float* gradient() const { return gradient_.data(); }
   /// The global norm of the gradient; waits for it. Error naming the tensor that is not finite.

@@ -25,17 +25,8 @@ struct DeviceTrainer::State {
         limits(lims),
         stream(model->device()->make_stream()),
         executor(model, DeviceExecutor::Purpose::kTraining, *stream),
-        optimizer(std::make_shared<DeviceOptimizer>(model, WeightLayout::of(policy->config()),
-                                                    options, *stream)),
-        memory(model->device()) {
-    load(*policy, {}, {}, 0);
-  }
-
-  void load(const Policy& from, std::span<const float> m, std::span<const float> v,
-            uint64_t steps) {
-    const std::vector<float> none(m.empty() ? model->arena_size() : 0, 0.0f);
-    optimizer->restore(from.weights(), m.empty() ? none : m, v.empty() ? none : v, steps);
-  }
+        optimizer(std::make_shared<DeviceOptimizer>(model, policy->weights(), options, *stream)),
+        memory(model->device()) {}
 
   /// Forward, loss and backward of one micro-batch.
   void run(std::span<const TrainItem> items, size_t first, size_t last, const LossGradient& loss) {
@@ -127,7 +118,7 @@ void DeviceTrainer::restore(std::shared_ptr<const Policy> policy,
                             std::span<const float> first_moment,
                             std::span<const float> second_moment, uint64_t step_count) {
   check_same_model(*policy, *state_->policy);
-  state_->load(*policy, first_moment, second_moment, step_count);
+  state_->optimizer->restore(policy->weights(), first_moment, second_moment, step_count);
   state_->policy = std::move(policy);
 }
 

@@ -64,7 +64,8 @@ void PagePool::publish(uint32_t page, uint32_t parent, std::span<const int32_t> 
 }
 
 void PagePool::end_step() {
-  std::fill(fresh_wave_.begin(), fresh_wave_.end(), 0);
+  for (const uint32_t page : fresh_) fresh_wave_[page] = 0;
+  fresh_.clear();
 }
 
 void PagePool::forget_prefixes() {

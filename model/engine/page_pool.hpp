@@ -52,6 +52,7 @@ class PagePool {
       if (first + gpu::kPageTokens > shareable) continue;
       publish(page, parent, tokens.subspan(first, gpu::kPageTokens));
       fresh_wave_[page] = claim.wave + 1;
+      fresh_.push_back(page);
       parent = page;
     }
     return claim;
@@ -79,7 +80,8 @@ class PagePool {
   std::map<Prefix, uint32_t> index_;
   std::vector<std::optional<Prefix>> published_;  // By page.
   std::vector<uint32_t>
-      fresh_wave_;  // By page: the wave of this step that fills it; 0 = is filled.
+      fresh_wave_;               // By page: the wave of this step that fills it; 0 = is filled.
+  std::vector<uint32_t> fresh_;  // The pages that this step fills.
 };
 
 }  // namespace thespis::model
