@@ -9,7 +9,7 @@
 namespace thespis::model {
 namespace {
 
-constexpr uint64_t kRangeFloats = 16384;
+constexpr uint64_t kPieceFloats = 16384;
 
 void require(bool holds, const char* field, double value, const char* wanted) {
   if (!holds)
@@ -58,25 +58,45 @@ AdamWFactors factors(const AdamWOptions& o, uint64_t step, double gradient_norm,
           .epsilon = static_cast<float>(o.epsilon)};
 }
 
-Optimizer::Optimizer(const WeightLayout& layout, AdamWOptions options)
-    : layout_(layout), options_(options), m_(layout.size), v_(layout.size) {
+Optimizer::Optimizer(const WeightLayout& layout, AdamWOptions options, const Shards& shards,
+                     uint32_t rank)
+    : layout_(layout),
+      options_(options),
+      own_(shards.of_rank(rank)),
+      m_(own_.size()),
+      v_(own_.size()) {
   check(options_);
   for (uint32_t t = 0; t < layout_.tensors.size(); ++t) {
     const uint64_t size = (layout_.tensors[t].size() + gpu::kLanes - 1) / gpu::kLanes * gpu::kLanes;
-    for (uint64_t at = 0; at < size; at += kRangeFloats)
-      ranges_.push_back({t, layout_.tensors[t].offset + at, std::min(kRangeFloats, size - at)});
+    for (uint64_t at = 0; at < size; at += kPieceFloats)
+      pieces_.push_back({t, layout_.tensors[t].offset + at, std::min(kPieceFloats, size - at)});
   }
+  const auto piece_at = [this](uint64_t offset) {
+    const auto found = std::lower_bound(pieces_.begin(), pieces_.end(), offset,
+                                        [](const Piece& p, uint64_t o) { return p.offset < o; });
+    return static_cast<size_t>(found - pieces_.begin());
+  };
+  for (uint32_t r = 0; r < shards.ranks(); ++r)
+    squares_bytes_.push_back({piece_at(shards.of_rank(r).begin) * sizeof(double),
+                              piece_at(shards.of_rank(r).end) * sizeof(double)});
+  first_ = piece_at(own_.begin);
+  last_ = piece_at(own_.end);
 }
 
-double Optimizer::reduce(std::span<float* const> lanes, gpu::ThreadPool& pool) const {
-  std::vector<double> squares(ranges_.size());
-  pool.parallel_for(ranges_.size(), [&](size_t i) {
-    squares[i] =
-        gpu::cpu_ops().sum_lanes(lanes.data(), lanes.size(), ranges_[i].offset, ranges_[i].size);
+std::vector<double> Optimizer::reduce(std::span<float* const> lanes, gpu::ThreadPool& pool) const {
+  std::vector<double> squares(pieces_.size());
+  pool.parallel_for(last_ - first_, [&](size_t i) {
+    const Piece& p = pieces_[first_ + i];
+    squares[first_ + i] =
+        gpu::cpu_ops().sum_lanes(lanes.data(), lanes.size(), p.offset - own_.begin, p.size);
   });
+  return squares;
+}
+
+double Optimizer::norm(std::span<const double> squares) const {
   double total = 0;
-  for (size_t i = 0; i < ranges_.size(); ++i) {
-    if (!std::isfinite(squares[i])) throw not_finite(layout_.tensors[ranges_[i].tensor]);
+  for (size_t i = 0; i < pieces_.size(); ++i) {
+    if (!std::isfinite(squares[i])) throw not_finite(layout_.tensors[pieces_[i].tensor]);
     total += squares[i];
   }
   return std::sqrt(total);
@@ -85,20 +105,21 @@ double Optimizer::reduce(std::span<float* const> lanes, gpu::ThreadPool& pool) c
 void Optimizer::update(const float* gradient, double grad_norm, double learning_rate,
                        const float* weights_in, float* weights_out, gpu::ThreadPool& pool) {
   const AdamWFactors f = factors(options_, step_count_ + 1, grad_norm, learning_rate);
-  pool.parallel_for(ranges_.size(), [&](size_t i) {
-    const Range& r = ranges_[i];
-    gpu::cpu_ops().adamw({.gradient = gradient + r.offset,
-                          .weight_in = weights_in + r.offset,
-                          .weight_out = weights_out + r.offset,
-                          .m = m_.data() + r.offset,
-                          .v = v_.data() + r.offset,
-                          .size = r.size,
+  pool.parallel_for(last_ - first_, [&](size_t i) {
+    const Piece& p = pieces_[first_ + i];
+    const uint64_t at = p.offset - own_.begin;
+    gpu::cpu_ops().adamw({.gradient = gradient + at,
+                          .weight_in = weights_in + at,
+                          .weight_out = weights_out + at,
+                          .m = m_.data() + at,
+                          .v = v_.data() + at,
+                          .size = p.size,
                           .gradient_scale = f.gradient_scale,
                           .beta1 = f.beta1,
                           .rest1 = f.rest1,
                           .beta2 = f.beta2,
                           .rest2 = f.rest2,
-                          .keep = layout_.tensors[r.tensor].decays ? f.keep : 1.0f,
+                          .keep = layout_.tensors[p.tensor].decays ? f.keep : 1.0f,
                           .step_size = f.step_size,
                           .inverse_sqrt_correction2 = f.inverse_sqrt_correction2,
                           .epsilon = f.epsilon});
@@ -109,8 +130,8 @@ void Optimizer::update(const float* gradient, double grad_norm, double learning_
 void Optimizer::restore(std::span<const float> first_moment, std::span<const float> second_moment,
                         uint64_t step_count) {
   for (const auto& moment : {first_moment, second_moment}) check_moment(layout_, moment);
-  std::copy(first_moment.begin(), first_moment.end(), m_.data());
-  std::copy(second_moment.begin(), second_moment.end(), v_.data());
+  std::copy_n(first_moment.begin() + static_cast<ptrdiff_t>(own_.begin), own_.size(), m_.data());
+  std::copy_n(second_moment.begin() + static_cast<ptrdiff_t>(own_.begin), own_.size(), v_.data());
   step_count_ = step_count;
 }
 

@@ -1,46 +1,51 @@
 #include "model/engine/trainer.hpp"
 
-#include <algorithm>
-
-#include "model/engine/executor_set.hpp"
+#include "model/engine/lane_gradients.hpp"
 #include "model/engine/micro_batches.hpp"
 #include "model/engine/optimizer.hpp"
-#include "model/engine/packed_weights.hpp"
 
 namespace thespis::model {
+
 struct Trainer::State {
   std::shared_ptr<const Policy> policy;
-  TrainerLimits limits;
+  const TrainerLimits limits;
   gpu::ThreadPool& pool;
+  const std::shared_ptr<collective::Communicator> ranks;
+  const Shards shards;
+  const Shards::Range own;
   Optimizer optimizer;
-  std::vector<FloatArena> gradients;  // By lane; made when first used.
-  ExecutorSet executors;
+  LaneGradients gradients;
+  std::vector<float> gathered[2];  // Moments.
 
   State(std::shared_ptr<const Policy> initial, AdamWOptions options, TrainerLimits lims,
-        gpu::ThreadPool& threads)
+        gpu::ThreadPool& threads, std::shared_ptr<collective::Communicator> group)
       : policy(std::move(initial)),
         limits(lims),
         pool(threads),
-        optimizer(policy->weights().layout, options),
-        executors(policy->shared_plan(), Executor::Purpose::kTraining) {}
+        ranks(std::move(group)),
+        shards(Shards::of(policy->weights().layout, ranks->size())),
+        own(shards.of_rank(ranks->rank())),
+        optimizer(policy->weights().layout, options, shards, ranks->rank()),
+        gradients(policy->shared_plan(), limits, shards, *ranks, pool) {}
 
-  /// Forward, loss and backward of items [first, last).
-  void run(std::span<const TrainItem> items, size_t first, size_t last, const LossGradient& loss,
-           WholeSequences& sequences, Executor& executor, float* gradient) const {
-    sequences.clear();
-    for (size_t i = first; i < last; ++i) sequences.add(scored(items[i]));
-    executor.forward(*policy, sequences);
-    const Batch& batch = sequences.batch();
-    const auto dlogprobs =
-        loss_gradients(items, first, last, batch.logprobs, batch.entropies, loss);
-    executor.backward(*policy, sequences, dlogprobs, gradient);
+  std::vector<collective::ByteRange> arena_bytes() const {
+    return shards.bytes({0, policy->weights().layout.size});
+  }
+
+  std::span<const float> gather(std::span<const float> mine, std::vector<float>& whole) const {
+    if (ranks->size() == 1) return mine;
+    whole.resize(policy->weights().layout.size);
+    std::copy(mine.begin(), mine.end(), whole.begin() + static_cast<ptrdiff_t>(own.begin));
+    ranks->gather(std::as_writable_bytes(std::span(whole)), arena_bytes(), 0, "moments");
+    if (ranks->rank() != 0) whole.clear();
+    return whole;
   }
 };
 
 Trainer::Trainer(std::shared_ptr<const Policy> initial, AdamWOptions options, TrainerLimits limits,
-                 gpu::ThreadPool& pool) {
+                 gpu::ThreadPool& pool, std::shared_ptr<collective::Communicator> ranks) {
   check(limits);
-  state_ = std::make_unique<State>(std::move(initial), options, limits, pool);
+  state_ = std::make_unique<State>(std::move(initial), options, limits, pool, std::move(ranks));
 }
 
 Trainer::~Trainer() = default;
@@ -49,29 +54,19 @@ Trainer::StepStats Trainer::step(std::span<const TrainItem> items, const LossGra
                                  double learning_rate) {
   State& s = *state_;
   check_step(items, s.policy->config(), learning_rate);
-  s.policy->packed().prepare_backward();
-  const std::vector<size_t> first = split(items, s.limits);
-  const size_t batch_count = first.size() - 1;
-  const size_t lane_count = std::min<size_t>(s.limits.lanes, batch_count);
-  const uint64_t arena_size = s.policy->weights().layout.size;
-  while (s.gradients.size() < lane_count) s.gradients.emplace_back(arena_size);
-
-  s.pool.parallel_for(lane_count, [&](size_t lane) {
-    float* gradient = s.gradients[lane].data();
-    std::fill_n(gradient, arena_size, 0.0f);
-    const ExecutorSet::Loan executor = s.executors.borrow();
-    WholeSequences sequences;
-    for (size_t b = lane; b < batch_count; b += s.limits.lanes)
-      s.run(items, first[b], first[b + 1], loss, sequences, *executor, gradient);
-  });
-
-  std::vector<float*> lanes;
-  for (size_t l = 0; l < lane_count; ++l) lanes.push_back(s.gradients[l].data());
+  const std::string step = "step " + std::to_string(s.optimizer.step_count() + 1);
+  const auto lanes = s.gradients.compute(*s.policy, items, loss, step);
+  auto squares = s.optimizer.reduce(lanes, s.pool);
+  s.ranks->all_gather(std::as_writable_bytes(std::span(squares)), s.optimizer.squares_bytes(),
+                      "norm of " + step);
   StepStats stats = step_stats(items, s.policy->plan());
-  stats.grad_norm = s.optimizer.reduce(lanes, s.pool);
+  stats.grad_norm = s.optimizer.norm(squares);
   auto weights = std::make_shared<Weights>(s.policy->config());
-  s.optimizer.update(lanes[0], stats.grad_norm, learning_rate, s.policy->weights().arena.data(),
-                     weights->arena.data(), s.pool);
+  float* next = weights->arena.data();
+  s.optimizer.update(lanes[0], stats.grad_norm, learning_rate,
+                     s.policy->weights().arena.data() + s.own.begin, next + s.own.begin, s.pool);
+  s.ranks->all_gather(std::as_writable_bytes(weights->arena.span()), s.arena_bytes(),
+                      "weights of " + step);
   s.policy = std::make_shared<const Policy>(*s.policy, std::move(weights), s.policy->version() + 1);
   return stats;
 }
@@ -80,10 +75,10 @@ std::shared_ptr<const Policy> Trainer::policy() const {
   return state_->policy;
 }
 std::span<const float> Trainer::first_moment() const {
-  return state_->optimizer.first_moment();
+  return state_->gather(state_->optimizer.first_moment(), state_->gathered[0]);
 }
 std::span<const float> Trainer::second_moment() const {
-  return state_->optimizer.second_moment();
+  return state_->gather(state_->optimizer.second_moment(), state_->gathered[1]);
 }
 uint64_t Trainer::step_count() const {
   return state_->optimizer.step_count();

@@ -2,9 +2,11 @@
 // One optimizer step over a ragged set of sequences: forward, the caller's dL/dlogp, backward,
 // AdamW.
 //   TR-1  The weights after a step depend on the items, the gradients given and the limits, never
-//         on the number of threads: micro-batch i adds to gradient lane i % lanes, lanes are summed
-//         in order.
-//   TR-2  A step that throws leaves policy, moments and step count as they were.
+//         on the number of threads or ranks: micro-batch i adds to gradient lane i % lanes, lanes
+//         are summed in order.
+//   TR-2  A step that throws leaves policy, moments and step count as they were, on every rank
+//         (except after collective::RankLost: then the trainer is of no further use).
+//   TR-3  A rank computes some of the lanes and keeps the moments of its range (Shards) alone.
 
 #include <cstdint>
 #include <functional>
@@ -14,6 +16,7 @@
 
 #include "gpu/thread_pool.hpp"
 #include "model/engine/policy.hpp"
+#include "runtime/collective/communicator.hpp"
 
 namespace thespis::model {
 
@@ -45,8 +48,10 @@ struct TrainerLimits {
 
 class Trainer {
  public:
+  /// One of `ranks`, which all do the same: same initial policy, same calls in the same order.
   Trainer(std::shared_ptr<const Policy> initial, AdamWOptions options, TrainerLimits limits,
-          gpu::ThreadPool& pool);
+          gpu::ThreadPool& pool,
+          std::shared_ptr<collective::Communicator> ranks = collective::alone());
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -56,15 +61,18 @@ class Trainer {
     uint64_t tokens = 0;   ///< Rows computed: prompts and completions.
     double flops = 0;      ///< 6 x matmul parameters x rows, plus attention.
   };
-  /// policy() is then version + 1. InputError as score(); Error naming the tensor if a gradient, or
-  /// the item if a log-prob or its loss gradient, is not finite.
+  /// policy() is then version + 1. `loss` is asked for the items of this rank's lanes alone.
+  /// InputError as score(); Error naming the tensor if a gradient, or the item if a log-prob or its
+  /// loss gradient, is not finite; collective::RankLost.
   StepStats step(std::span<const TrainItem> items, const LossGradient& loss, double learning_rate);
 
   std::shared_ptr<const Policy> policy() const;
+  /// Of the whole model on rank 0, until the next call; elsewhere empty. All ranks call these.
   std::span<const float> first_moment() const;
   std::span<const float> second_moment() const;
   uint64_t step_count() const;
-  /// The state of a checkpoint. InputError where a size does not fit the policy's arena.
+  /// The state of a checkpoint, whole on every rank. InputError where a size does not fit the
+  /// policy's arena.
   void restore(std::shared_ptr<const Policy> policy, std::span<const float> first_moment,
                std::span<const float> second_moment, uint64_t step_count);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "runtime/base/assert.hpp"
 #include "runtime/collective/thread_group.hpp"
@@ -88,6 +89,24 @@ std::vector<std::string> Communicator::all_gather_text(const std::string& mine,
   std::vector<std::string> texts;
   for (const ByteRange& range : ranges) texts.push_back(all.substr(range.begin, range.size()));
   return texts;
+}
+
+void Communicator::all_or_none(const std::function<void()>& work, const std::string& what) {
+  std::exception_ptr failure;
+  std::string text;
+  try {
+    work();
+  } catch (const std::exception& error) {
+    failure = std::current_exception();
+    text = error.what();
+    if (text.empty()) text = "unknown";
+  }
+  const auto texts = all_gather_text(text, what);
+  for (uint32_t r = 0; r < size(); ++r) {
+    if (texts[r].empty()) continue;
+    if (r == rank()) std::rethrow_exception(failure);
+    throw Error(texts[r]);
+  }
 }
 
 std::shared_ptr<Communicator> alone() {

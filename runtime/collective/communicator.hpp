@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -64,6 +65,9 @@ class Communicator {
   void broadcast(Bytes bytes, uint32_t root, const std::string& what);
   /// Texts of any length, by rank.
   std::vector<std::string> all_gather_text(const std::string& mine, const std::string& what);
+  /// Runs this rank's part of something. Where it throws on any rank, every rank throws: the error
+  /// of the lowest that failed, whose own keeps its type. Nobody is lost by it, the group goes on.
+  void all_or_none(const std::function<void()>& work, const std::string& what);
   /// Plain values, by rank.
   template <class T>
   std::vector<T> all_gather_value(const T& mine, const std::string& what);

@@ -7,7 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <numeric>
 
-#include "tests/runtime/collective/ranks.hpp"
+#include "tests/support/ranks.hpp"
 #include "tests/support/seeds.hpp"
 
 #include "runtime/env/random.hpp"

@@ -1,0 +1,214 @@
+// Ranks that share a step (TR-1 to TR-3): any number of them gives the bits of one, for ragged
+// items, for fewer micro-batches than ranks, after refusals and from a checkpoint; a rank that does
+// not come is named.
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <cstring>
+#include <limits>
+#include <map>
+
+#include "model/engine/trainer.hpp"
+#include "runtime/collective/thread_group.hpp"
+#include "tests/model/engine/models.hpp"
+#include "tests/support/ranks.hpp"
+#include "tests/support/seeds.hpp"
+
+using namespace thespis;
+using namespace thespis::model;
+
+namespace {
+
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+std::vector<TrainItem> random_items(uint64_t stream, uint32_t count, uint32_t vocab) {
+  env::KeyedRandom random(test::seed(), env::Purpose::kData, stream);
+  std::vector<TrainItem> items;
+  for (uint32_t i = 0; i < count; ++i)
+    items.push_back({test::random_tokens(random, 1 + random.below(20), vocab),
+                     test::random_tokens(random, random.below(40), vocab), 1.0f});
+  return items;
+}
+
+/// A loss that differs from item to item.
+void loss(size_t item, std::span<const float> logprobs, std::span<const float>,
+          std::span<float> dloss) {
+  for (size_t i = 0; i < logprobs.size(); ++i) dloss[i] = -0.01f * static_cast<float>(1 + item % 3);
+}
+
+struct Setup {
+  ModelConfig config;
+  std::shared_ptr<const Policy> policy;
+  AdamWOptions options{.weight_decay = 0.1};
+  TrainerLimits limits{.micro_batch_tokens = 128, .lanes = 4};
+
+  explicit Setup(const test::ModelShape& shape = {})
+      : config(test::model_config(shape)),
+        policy(std::make_shared<const Policy>(test::random_weights(config, test::seed()), 3)) {}
+};
+
+/// Trainers of all ranks, which act together.
+class Group {
+ public:
+  Group(const Setup& setup, uint32_t ranks)
+      : pool_(2), group_(ranks, {.deadline = std::chrono::seconds(60), .clock = nullptr}) {
+    for (uint32_t r = 0; r < ranks; ++r)
+      trainers_.push_back(std::make_unique<Trainer>(setup.policy, setup.options, setup.limits,
+                                                    pool_, group_.rank(r)));
+  }
+  std::vector<test::Ended> on_all(const std::function<void(uint32_t, Trainer&)>& work) {
+    return test::run_ranks(static_cast<uint32_t>(trainers_.size()),
+                           [&](uint32_t r) { work(r, *trainers_[r]); });
+  }
+  /// The norm of the gradient, alike on all ranks.
+  double step(std::span<const TrainItem> items) {
+    std::vector<double> norms(trainers_.size());
+    for (const auto& ended : on_all([&](uint32_t r, Trainer&trainer) {
+           norms[r] = trainer.step(items, loss, 1e-2).grad_norm;
+         }))
+      REQUIRE(ended.error.empty());
+    for (const double norm : norms) REQUIRE(norm == norms[0]);
+    return norms[0];
+  }
+  struct Moments {
+    std::vector<float> first, second;
+  };
+  Moments moments() {
+    std::vector<Moments> all(trainers_.size());
+    for (const auto& ended : on_all([&](uint32_t r, Trainer&trainer) {
+           const auto m = trainer.first_moment(), v = trainer.second_moment();
+           all[r] = {{m.begin(), m.end()}, {v.begin(), v.end()}};
+         }))
+      REQUIRE(ended.error.empty());
+    for (size_t r = 1; r < all.size(); ++r) REQUIRE(all[r].first.empty());
+    return all[0];
+  }
+  Trainer& rank(uint32_t r) { return *trainers_[r]; }
+  collective::ThreadGroup& group() { return group_; }
+
+ private:
+  gpu::ThreadPool pool_;
+  collective::ThreadGroup group_;
+  std::vector<std::unique_ptr<Trainer>> trainers_;
+};
+
+void check_same_policies(Group& group, uint32_t ranks, const Policy& expected) {
+  for (uint32_t r = 0; r < ranks; ++r) {
+    CHECK(group.rank(r).policy()->version() == expected.version());
+    CHECK(
+        same_bits(group.rank(r).policy()->weights().arena.span(), expected.weights().arena.span()));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("ranks: one, two, three and four give the same bits") {
+  for (const test::ModelShape& shape : test::family_shapes()) {
+    const Setup setup(shape);
+    Group one(setup, 1);
+    std::map<uint32_t, std::unique_ptr<Group>> groups;
+    for (const uint32_t ranks : {2u, 3u, 4u, 6u})
+      groups.emplace(ranks, std::make_unique<Group>(setup, ranks));
+    // Several rounds of micro-batches; one; fewer micro-batches than ranks; a single item.
+    const uint32_t counts[] = {40, 9, 2, 1};
+    for (uint64_t step = 0; step < 4; ++step) {
+      const auto items = random_items(step, counts[step], setup.config.vocab_size);
+      const double norm = one.step(items);
+      for (auto& [ranks, group] : groups) CHECK(group->step(items) == norm);
+    }
+    const auto moments = one.moments();
+    for (auto& [ranks, group] : groups) {
+      CAPTURE(ranks);
+      check_same_policies(*group, ranks, *one.rank(0).policy());
+      CHECK(same_bits(group->moments().first, moments.first));
+      CHECK(same_bits(group->moments().second, moments.second));
+    }
+  }
+}
+
+TEST_CASE("ranks: each keeps the moments of its range alone, and computes its items alone") {
+  const Setup setup;
+  Group group(setup, 4);
+  const auto items = random_items(0, 20, setup.config.vocab_size);
+  std::vector<std::vector<size_t>> seen(4);
+  std::mutex mutex;
+  group.on_all([&](uint32_t r, Trainer& trainer) {
+    trainer.step(
+        items,
+        [&](size_t item, std::span<const float> logprobs, std::span<const float> entropies,
+            std::span<float> dloss) {
+          loss(item, logprobs, entropies, dloss);
+          const std::lock_guard lock(mutex);
+          seen[r].push_back(item);
+        },
+        1e-2);
+  });
+  std::vector<int> times(items.size());
+  for (const auto& of_rank : seen) {
+    CHECK_FALSE(of_rank.empty());
+    for (const size_t item : of_rank) ++times[item];
+  }
+  for (const int count : times) CHECK(count == 1);
+}
+
+TEST_CASE("ranks: a checkpoint of three goes on in two") {
+  const Setup setup;
+  Group one(setup, 1), three(setup, 3), two(setup, 2);
+  const auto first = random_items(0, 9, setup.config.vocab_size);
+  const auto second = random_items(1, 9, setup.config.vocab_size);
+  one.step(first);
+  one.step(second);
+  three.step(first);
+  const auto moments = three.moments();
+  const auto policy = three.rank(0).policy();
+  for (const auto& ended : two.on_all([&](uint32_t, Trainer& trainer) {
+         trainer.restore(policy, moments.first, moments.second, 1);
+       }))
+    REQUIRE(ended.error.empty());
+  two.step(second);
+  check_same_policies(two, 2, *one.rank(0).policy());
+}
+
+TEST_CASE("ranks: a step that one refuses is taken by none") {
+  const Setup setup;
+  Group one(setup, 1), three(setup, 3);
+  const auto items = random_items(0, 12, setup.config.vocab_size);
+  const auto bad_loss = [](size_t item, float value) -> LossGradient {
+    return [item, value](size_t i, std::span<const float> l, std::span<const float> e,
+                         std::span<float> dloss) {
+      loss(i, l, e, dloss);
+      for (float& x : dloss)
+        if (i >= item) x = value;
+    };
+  };
+  // The loss of late items, which are not rank 0's; a gradient that overflows in a sum.
+  for (const LossGradient& bad :
+       {bad_loss(11, std::numeric_limits<float>::quiet_NaN()), bad_loss(0, 3e38f)}) {
+    const auto expected =
+        one.on_all([&](uint32_t, Trainer& trainer) { trainer.step(items, bad, 1e-2); });
+    REQUIRE_FALSE(expected[0].error.empty());
+    for (const auto& ended :
+         three.on_all([&](uint32_t, Trainer& trainer) { trainer.step(items, bad, 1e-2); }))
+      CHECK(ended.error == expected[0].error);
+  }
+  // Nothing has changed: the next step is the first.
+  CHECK(three.rank(1).step_count() == 0);
+  CHECK(one.step(items) == three.step(items));
+  check_same_policies(three, 3, *one.rank(0).policy());
+}
+
+TEST_CASE("ranks: the step fails on all where one gives up or does not come") {
+  const Setup setup;
+  Group group(setup, 3);
+  const auto items = random_items(0, 12, setup.config.vocab_size);
+  group.step(items);
+  const auto results = group.on_all([&](uint32_t r, Trainer& trainer) {
+    if (r != 2) trainer.step(items, loss, 1e-2);
+    while (r == 2 && group.group().waiting() < 2) std::this_thread::yield();
+    if (r == 2) group.group().rank(2)->abort("its card fell off");
+  });
+  for (const uint32_t r : {0u, 1u})
+    CHECK(results[r].error == "rank 2 of 3 gave up: its card fell off");
+}
