@@ -85,7 +85,8 @@ int run_pretrain(const PretrainArguments& arguments) {
   const auto trainer = engine->make_trainer(
       std::make_shared<const model::Policy>(weights, 0),
       {p.beta1, p.beta2, p.epsilon, p.weight_decay, p.clip_grad_norm},
-      {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes});
+      {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes},
+      ranks_of(recipe.train));
   const env::RealClock clock;
   const auto started = clock.now();
   const uint64_t batch_tokens = uint64_t{p.batch_sequences} * p.model.context_length;

@@ -7,6 +7,7 @@
 #include "model/device/device_generator.hpp"
 #include "model/device/device_scorer.hpp"
 #include "model/device/device_trainer.hpp"
+#include "runtime/base/error.hpp"
 
 namespace thespis {
 namespace {
@@ -47,7 +48,11 @@ std::unique_ptr<Decoder> DeviceEngine::make_decoder(std::shared_ptr<const model:
 
 std::unique_ptr<Trainer> DeviceEngine::make_trainer(std::shared_ptr<const model::Policy> initial,
                                                     const model::AdamWOptions& options,
-                                                    const model::TrainerLimits& limits) {
+                                                    const model::TrainerLimits& limits,
+                                                    const TrainerRanks& ranks) {
+  if (ranks.here[0]->size() > 1)
+    throw InputError("train.ranks = " + std::to_string(ranks.here[0]->size()) +
+                     ": must be 1 where engine.device is a card");
   auto model = model_of(*initial);
   return std::make_unique<TrainerOf<model::DeviceTrainer>>(std::move(model), std::move(initial),
                                                            options, limits);

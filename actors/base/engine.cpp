@@ -1,11 +1,23 @@
 #include "actors/base/engine.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "actors/base/device_engine.hpp"
 #include "actors/base/engine_of.hpp"
+#include "actors/base/rank_threads.hpp"
+#include "runtime/collective/thread_group.hpp"
+#include "runtime/env/clock.hpp"
 
 namespace thespis {
+
+TrainerRanks ranks_of(const config::TrainSection& train) {
+  const collective::ThreadGroup group(
+      train.ranks, {.deadline = env::milliseconds(train.rank_deadline_s), .clock = nullptr});
+  TrainerRanks ranks{{}};
+  for (uint32_t r = 0; r < train.ranks; ++r) ranks.here.push_back(group.rank(r));
+  return ranks;
+}
 
 std::unique_ptr<Decoder> LocalEngine::make_decoder(std::shared_ptr<const model::Policy> policy,
                                                    model::GeneratorLimits limits) {
@@ -14,8 +26,19 @@ std::unique_ptr<Decoder> LocalEngine::make_decoder(std::shared_ptr<const model::
 
 std::unique_ptr<Trainer> LocalEngine::make_trainer(std::shared_ptr<const model::Policy> initial,
                                                    const model::AdamWOptions& options,
-                                                   const model::TrainerLimits& limits) {
-  return std::make_unique<TrainerOf<model::Trainer>>(std::move(initial), options, limits, threads_);
+                                                   const model::TrainerLimits& limits,
+                                                   const TrainerRanks& ranks) {
+  using Rank = TrainerOf<model::Trainer>;
+  const auto count = static_cast<unsigned>(ranks.here.size());
+  if (count == 1)
+    return std::make_unique<Rank>(std::move(initial), options, limits, threads_, ranks.here[0]);
+  const unsigned share = std::max(1u, threads_.thread_count() / count);
+  std::vector<std::unique_ptr<Trainer>> trainers;
+  for (const auto& rank : ranks.here) {
+    auto& pool = *rank_threads_.emplace_back(std::make_unique<gpu::ThreadPool>(share));
+    trainers.push_back(std::make_unique<Rank>(initial, options, limits, pool, rank));
+  }
+  return std::make_unique<RankThreads>(std::move(trainers));
 }
 
 std::vector<model::ScoreResult> LocalEngine::score(const model::Policy& policy,

@@ -13,6 +13,8 @@
 #include "model/engine/policy.hpp"
 #include "model/engine/scorer.hpp"
 #include "model/engine/trainer.hpp"
+#include "runtime/collective/communicator.hpp"
+#include "runtime/config/recipe.hpp"
 
 namespace thespis {
 
@@ -43,6 +45,14 @@ class Trainer {
                        uint64_t step_count) = 0;
 };
 
+/// Who takes each step together.
+struct TrainerRanks {
+  /// Of this process, one for each of its ranks.
+  std::vector<std::shared_ptr<collective::Communicator>> here = {collective::alone()};
+};
+/// As a recipe says, all of them here.
+TrainerRanks ranks_of(const config::TrainSection& train);
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -50,7 +60,8 @@ class Engine {
                                                 model::GeneratorLimits limits) = 0;
   virtual std::unique_ptr<Trainer> make_trainer(std::shared_ptr<const model::Policy> initial,
                                                 const model::AdamWOptions& options,
-                                                const model::TrainerLimits& limits) = 0;
+                                                const model::TrainerLimits& limits,
+                                                const TrainerRanks& ranks) = 0;
   /// Log-probs of given completions under a policy.
   virtual std::vector<model::ScoreResult> score(const model::Policy& policy,
                                                 std::span<const model::ScoreItem> items) = 0;
@@ -64,12 +75,14 @@ class LocalEngine final : public Engine {
                                         model::GeneratorLimits limits) override;
   std::unique_ptr<Trainer> make_trainer(std::shared_ptr<const model::Policy> initial,
                                         const model::AdamWOptions& options,
-                                        const model::TrainerLimits& limits) override;
+                                        const model::TrainerLimits& limits,
+                                        const TrainerRanks& ranks) override;
   std::vector<model::ScoreResult> score(const model::Policy& policy,
                                         std::span<const model::ScoreItem> items) override;
 
  private:
   gpu::ThreadPool& threads_;
+  std::vector<std::unique_ptr<gpu::ThreadPool>> rank_threads_;  // Of ranks beside each other.
 };
 
 /// `device`: "cpu", "cuda", "cuda:N" (engine.device of a recipe). `threads` outlives it.

@@ -42,7 +42,8 @@ Learner::Learner(const config::Recipe& recipe, std::shared_ptr<const model::Poli
           initial,
           {recipe.train.beta1, recipe.train.beta2, recipe.train.epsilon, recipe.train.weight_decay,
            recipe.train.clip_grad_norm},
-          {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes})),
+          {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes},
+          ranks_of(recipe.train))),
       reference_(initial),
       recent_{initial} {
   temperature_ = static_cast<float>(recipe.rollout.temperature);

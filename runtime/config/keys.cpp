@@ -231,6 +231,9 @@ const Key kKeys[] = {
      "Partial gradients, added in one order whatever the threads"},
     {THESPIS_KEY(train.micro_batch_tokens), from(64, 1 << 24),
      "Tokens of one forward and backward"},
+    {THESPIS_KEY(train.ranks), from(1, 1024),
+     "Learners that share each step's work and optimizer state; same weights for any number"},
+    {THESPIS_KEY(train.rank_deadline_s), above(0, kDay), "Longest that ranks wait for one of them"},
 
     {THESPIS_KEY(eval.every), from(0, kCount), "Steps; 0 is only before the first, after the last"},
     {THESPIS_KEY(eval.prompts), from(0, 1'000'000), "Held-out prompts"},

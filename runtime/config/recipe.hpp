@@ -144,6 +144,8 @@ struct TrainSection {
   uint64_t reference_reset_steps = 0;  ///< 0: never.
   uint32_t grad_lanes = 16;
   uint64_t micro_batch_tokens = 1024;
+  uint32_t ranks = 1;  ///< Learners that take each step together.
+  double rank_deadline_s = 60;
   bool operator==(const TrainSection&) const = default;
 };
 

@@ -89,7 +89,7 @@ std::unique_ptr<Decoder> SimEngine::make_decoder(std::shared_ptr<const model::Po
 
 std::unique_ptr<Trainer> SimEngine::make_trainer(std::shared_ptr<const model::Policy> initial,
                                                  const model::AdamWOptions&,
-                                                 const model::TrainerLimits&) {
+                                                 const model::TrainerLimits&, const TrainerRanks&) {
   return std::make_unique<SimTrainer>(world_, node_, std::move(initial));
 }
 

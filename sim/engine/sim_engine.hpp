@@ -17,7 +17,8 @@ class SimEngine final : public Engine {
                                         model::GeneratorLimits limits) override;
   std::unique_ptr<Trainer> make_trainer(std::shared_ptr<const model::Policy> initial,
                                         const model::AdamWOptions& options,
-                                        const model::TrainerLimits& limits) override;
+                                        const model::TrainerLimits& limits,
+                                        const TrainerRanks& ranks) override;
   std::vector<model::ScoreResult> score(const model::Policy& policy,
                                         std::span<const model::ScoreItem> items) override;
 
