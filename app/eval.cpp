@@ -28,7 +28,7 @@ int run_eval(const EvalArguments& arguments) {
   const Host host{system, clock, files, *engine, [](const std::string& name) {
                     return std::make_unique<env::ComputeThread>(name);
                   }};
-  Workers workers(host, recipe, reward_options(recipe), nullptr);
+  Workers workers(host, recipe, reward_options(recipe), nullptr, inputs.stop_strings);
   caf::scoped_actor self(system);
 
   const auto rewards = system.spawn<RewardPool>(PoolOptions{"judge", {}, {}, {}});

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "actors/base/engine.hpp"
 #include "actors/training/workers.hpp"
 #include "app/verbs.hpp"
 #include "model/chat/model_template.hpp"
-#include "model/engine/generator.hpp"
 #include "model/hf/hf_directory.hpp"
 #include "model/tokenizer/stream_decoder.hpp"
 #include "runtime/base/error.hpp"
@@ -23,6 +23,7 @@ model::SequenceRequest request_for(const GenerateArguments& arguments,
       static_cast<float>(arguments.temperature.value_or(recommended.temperature.value_or(1.0)));
   request.cut.top_p = static_cast<float>(arguments.top_p.value_or(recommended.top_p.value_or(1.0)));
   request.cut.top_k = arguments.top_k.value_or(recommended.top_k.value_or(0));
+  request.cut.min_p = static_cast<float>(arguments.min_p);
   request.random_seed = arguments.seed;
   return request;
 }
@@ -35,12 +36,11 @@ std::string chat_text(const std::string& dir, const std::string& prompt) {
 }
 
 /// Prints the sequence's text as it grows, without what ends it.
-void stream(model::Generator& generator, model::SequenceRequest request,
-            const model::Tokenizer& tokenizer) {
+void stream(Decoder& decoder, model::SequenceRequest request, const model::Tokenizer& tokenizer) {
   const std::vector<int32_t> stops = request.stop_tokens;
-  model::StreamDecoder decoder(tokenizer, model::SpecialTokens::kSkip);
-  const auto say = [](const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
+  model::StreamDecoder text(tokenizer, model::SpecialTokens::kSkip);
+  const auto say = [](const std::string& part) {
+    std::fwrite(part.data(), 1, part.size(), stdout);
     std::fflush(stdout);
   };
   const uint64_t id = request.id;
@@ -48,15 +48,15 @@ void stream(model::Generator& generator, model::SequenceRequest request,
   const auto say_new = [&](const std::vector<int32_t>& tokens) {
     for (; said < tokens.size(); ++said)
       if (std::find(stops.begin(), stops.end(), tokens[said]) == stops.end())
-        say(decoder.push(tokens[said]));
+        say(text.push(tokens[said]));
   };
-  generator.add(std::move(request));
+  decoder.add(std::move(request));
   for (;;) {
-    const auto finished = generator.step();
-    say_new(finished.empty() ? generator.tokens_of(id) : finished.front().tokens);
+    const auto finished = decoder.step();
+    say_new(finished.empty() ? decoder.tokens_of(id) : finished.front().tokens);
     if (!finished.empty()) break;
   }
-  say(decoder.finish() + "\n");
+  say(text.finish() + "\n");
 }
 
 }  // namespace
@@ -78,14 +78,18 @@ int run_generate(const GenerateArguments& arguments) {
     throw InputError("--prompt has " + std::to_string(request.prompt.size()) +
                      " tokens; the model's context is " + std::to_string(config.context_max));
   request.stop_tokens = model::stop_tokens(config, tokenizer);
+  if (!arguments.stop.empty())
+    request.stop_strings = std::make_shared<const model::StopStrings>(arguments.stop, tokenizer);
   const auto room = static_cast<uint32_t>(config.context_max - request.prompt.size());
   request.max_tokens = std::min(arguments.max_tokens, room);
   gpu::ThreadPool threads(thread_count(arguments.threads));
   const auto context =
       std::max<uint32_t>(2, static_cast<uint32_t>(request.prompt.size()) + request.max_tokens);
-  model::Generator generator(std::make_shared<const model::Policy>(std::move(weights), 0),
-                             {.slots = 1, .context_max = context}, threads);
-  stream(generator, std::move(request), tokenizer);
+  const auto engine = make_engine(arguments.device, threads);
+  const auto decoder =
+      engine->make_decoder(std::make_shared<const model::Policy>(std::move(weights), 0),
+                           {.slots = 1, .context_max = context});
+  stream(*decoder, std::move(request), tokenizer);
   return 0;
 }
 

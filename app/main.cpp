@@ -9,6 +9,7 @@
 
 #include "app/verbs.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/config/keys.hpp"
 
 namespace {
 
@@ -138,6 +139,17 @@ int main(int argc, char** argv) {
   verb->add_option("--top-p", generate.top_p, "Only the most probable tokens with this share")
       ->check(CLI::Range(1e-6, 1.0));
   verb->add_option("--top-k", generate.top_k, "Only so many of the most probable tokens");
+  verb->add_option("--min-p", generate.min_p, "Only tokens so probable, as a share of the first")
+      ->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--stop", generate.stop, "Text that ends it; several may be given")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  verb->add_option("--device", generate.device, "cpu (if not given), cuda, cuda:N")
+      ->check([](const std::string& text) {
+        const auto rule = std::get<config::TextRule>(config::find_key("engine.device")->rule);
+        const auto wanted = rule(text);
+        return wanted ? "must be " + std::string(*wanted) : std::string();
+      });
   verb->add_option("--max-tokens", generate.max_tokens, "At most (256)")
       ->check(CLI::Range(1u, 1u << 26));
   verb->add_option("--seed", generate.seed, "Of the draws");

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "actors/front/worker_link_actor.hpp"
+#include "actors/training/run_inputs.hpp"
 #include "actors/training/workers.hpp"
 #include "app/secret.hpp"
 #include "app/verbs.hpp"
@@ -99,7 +100,11 @@ int run_node(const NodeArguments& arguments) {
   const Host host{system, clock, files, *engine, [](const std::string& name) {
                     return std::make_unique<env::ComputeThread>(name);
                   }};
-  Workers workers(host, recipe, reward_options(recipe), receiver);
+  std::shared_ptr<const model::StopStrings> stops;
+  if (!recipe.rollout.stop.empty())
+    stops = stop_strings(
+        recipe, model::Tokenizer::parse(view->getTokenizer().cStr(), "the run's tokenizer"));
+  Workers workers(host, recipe, reward_options(recipe), receiver, std::move(stops));
   const auto spawned = workers.spawn(roles);
   std::vector<caf::actor> links;
   for (const Worker& worker : spawned)

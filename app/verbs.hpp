@@ -90,6 +90,9 @@ struct GenerateArguments {
   bool chat = false;  ///< The prompt is what a user says: the model's chat template goes round it.
   std::optional<double> temperature, top_p;  ///< None: as generation_config.json says, or 1.
   std::optional<uint32_t> top_k;
+  double min_p = 0;
+  std::vector<std::string> stop;
+  std::string device = "cpu";
   uint32_t max_tokens = 256;
   uint64_t seed = 0;
   uint32_t threads = 0;  ///< 0: all cores.

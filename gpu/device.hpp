@@ -220,6 +220,7 @@ struct SampleArgs {
   uint32_t* drawn_counts;  ///< By slot: the position in the completion; counted up.
   int32_t* tokens;         ///< By row; -1 where a logit is not finite.
   float* logprobs;         ///< By row.
+  float* log_kept;         ///< By row, as gpu::SampleArgs.
   int32_t* slot_tokens;    ///< By slot: the token again, for the next step.
 };
 

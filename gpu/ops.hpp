@@ -172,17 +172,21 @@ struct LogProbBackwardArgs {
 };
 
 /// What a draw leaves out: all but the top_k most probable tokens (0: none), then all but the most
-/// probable ones that together have top_p of what is left. Ties at the edge stay.
+/// probable ones that together have top_p of what is left, then those less than min_p times as
+/// probable as the most probable. Ties at the edge stay.
 struct SampleCut {
   float top_p = 1;
   uint32_t top_k = 0;
-  constexpr bool cuts() const { return top_p < 1 || top_k > 0; }
+  float min_p = 0;
+  constexpr bool cuts() const { return top_p < 1 || top_k > 0 || min_p > 0; }
 };
 
 /// Draws a token for each row: inverse CDF at `uniforms[row]` in [0, 1), or the first maximum where
 /// it is negative. Where `cuts` is given, the draw is among the tokens that the row's cut keeps, in
 /// proportion to their probabilities. The log-prob is what log_prob gives for that token, cut or
-/// not. A row with a logit that is not finite gives token -1.
+/// not; that of the distribution which was drawn from is log-prob - log_kept, the logarithm of the
+/// probability that the cut keeps (0 where it leaves out nothing, and for the first maximum). A row
+/// with a logit that is not finite gives token -1.
 struct SampleArgs {
   float* logits;
   size_t rows;
@@ -193,6 +197,7 @@ struct SampleArgs {
   int32_t* tokens;
   float* logprobs;
   const SampleCut* cuts = nullptr;
+  float* log_kept = nullptr;  ///< Or null.
 };
 
 /// AdamW on a range. Scalars are prepared in double by the caller.

@@ -34,6 +34,9 @@ struct RunDescription {
 
   modelConfig @2 :Text;
   # config.json of the policy: a node needs no model file of its own.
+
+  tokenizer @3 :Text;
+  # tokenizer.json, where rollout.stop needs it on samplers.
 }
 
 struct PeerEvent {

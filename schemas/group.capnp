@@ -32,6 +32,8 @@ struct Group {
     score @5 :Float32;
     components @6 :List(Verdict.Component);
     text @7 :Text;
+    logKept @8 :List(Float32);
+    # As a rollout's.
   }
 
   struct Timing {

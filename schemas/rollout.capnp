@@ -35,19 +35,29 @@ struct Generate {
 
   minVersion @9 :UInt64;
   # The sampler starts no token under older weights than these: it waits for them.
+
+  topP @10 :Float32 = 1;
+  topK @11 :UInt32;
+  minP @12 :Float32;
+  # What each draw leaves out; as they are here, nothing.
 }
 
 struct Rollout {
   job @0 :JobId;
   tokens @1 :List(Int32);
   logprobs @2 :List(Float32);
-  # Of each token under the policy that sampled it, at the sampling temperature.
+  # Of each token under the policy that sampled it, at the sampling temperature, of the whole
+  # distribution.
 
   versions @3 :List(UInt64);
   # The policy version that sampled each token.
 
   finish @4 :Finish;
   enum Finish { stop @0; length @1; cancelled @2; }
+
+  logKept @5 :List(Float32);
+  # By token, the logarithm of the probability of all tokens that could be drawn: a log-prob less
+  # this is that of the distribution which was sampled. Empty where none was left out.
 }
 
 struct Judge {

@@ -28,6 +28,7 @@ class Decoder {
   virtual void add(model::SequenceRequest request) = 0;
   virtual bool cancel(uint64_t id) = 0;
   virtual std::vector<model::FinishedSequence> step() = 0;
+  virtual std::vector<int32_t> tokens_of(uint64_t id) const = 0;
 };
 
 /// Takes optimizer steps (model/engine/trainer.hpp says what holds of it).

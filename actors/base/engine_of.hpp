@@ -22,6 +22,7 @@ class DecoderOf final : public Decoder {
   void add(model::SequenceRequest request) override { generator_.add(std::move(request)); }
   bool cancel(uint64_t id) override { return generator_.cancel(id); }
   std::vector<model::FinishedSequence> step() override { return generator_.step(); }
+  std::vector<int32_t> tokens_of(uint64_t id) const override { return generator_.tokens_of(id); }
 
  private:
   Generator generator_;

@@ -82,6 +82,7 @@ wire::Message<wire::Group> Episode::assemble() const {
           wire::fill_list(to.initTokens(rollout->getTokens().size()), rollout->getTokens());
           wire::fill_list(to.initLogprobs(rollout->getLogprobs().size()), rollout->getLogprobs());
           wire::fill_list(to.initVersions(rollout->getVersions().size()), rollout->getVersions());
+          wire::fill_list(to.initLogKept(rollout->getLogKept().size()), rollout->getLogKept());
           to.setFinish(rollout->getFinish());
           if (has_reference_) {
             const auto scores = from.scores->read();

@@ -40,6 +40,10 @@ void EpisodeActor::on_rollout(uint32_t sample, const wire::Message<wire::Rollout
   if (view->getFinish() == wire::Rollout::Finish::CANCELLED)
     return drop("its rollout was cancelled");
   const auto tokens = wire::to_vector<int32_t>(view->getTokens());
+  const auto fits = [&](const auto& list) { return list.size() == tokens.size(); };
+  if (!fits(view->getLogprobs()) || !fits(view->getVersions()) ||
+      (view->getLogKept().size() > 0 && !fits(view->getLogKept())))
+    return drop("its rollout has other numbers of tokens, log-probs and versions");
   std::string text = context_->tokenizer->decode(tokens, model::SpecialTokens::kSkip);
   judge(sample, rollout, text);
   if (episode_.has_reference()) score(sample, rollout);

@@ -17,6 +17,9 @@ wire::Message<wire::Generate> generate_job(const EpisodeContext& context, const 
     g.setRandomSeed(context.seed);
     g.setRandomStream(key.group);
     g.setMinVersion(min_version);
+    g.setTopP(context.cut.top_p);
+    g.setTopK(context.cut.top_k);
+    g.setMinP(context.cut.min_p);
   });
 }
 

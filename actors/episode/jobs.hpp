@@ -9,6 +9,7 @@
 
 #include "actors/base/job_key.hpp"
 #include "actors/base/messages.hpp"
+#include "gpu/ops.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 #include "runtime/env/clock.hpp"
 
@@ -22,6 +23,7 @@ struct EpisodeContext {
   uint32_t group_size = 0;
   uint32_t max_tokens = 0;
   float temperature = 1;
+  gpu::SampleCut cut = {};
   uint64_t seed = 0;
   std::vector<int32_t> stop_tokens;
   std::string kind;                             ///< Which verifier judges.

@@ -14,6 +14,7 @@ caf::behavior FrontDeskActor::make_behavior() {
           d.setRunId(options_.run_id);
           d.setRecipe(options_.recipe);
           d.setModelConfig(options_.model_config);
+          d.setTokenizer(options_.tokenizer);
         });
       },
       [this](const wire::Message<wire::WorkerJoin>& join) { return on_join(join); },

@@ -13,6 +13,7 @@ struct FrontDeskOptions {
   uint64_t run_id = 0;
   std::string recipe;        ///< Resolved, TOML.
   std::string model_config;  ///< config.json.
+  std::string tokenizer;     ///< tokenizer.json; empty where samplers need none.
   caf::actor samplers, rewards, references, learner;
   std::string reward_role = "reward";  ///< Of the workers that `rewards` takes.
 };

@@ -25,7 +25,7 @@ bool same_bits(float a, float b) {
 
 struct Learner::Sequence {
   model::TrainItem item;
-  std::vector<float> behaviour, reference;
+  std::vector<float> behaviour, log_kept, reference;
   std::vector<uint8_t> mask;
   double advantage = 0;
   uint64_t version = 0;      ///< That sampled it.
@@ -100,6 +100,7 @@ std::vector<Learner::Sequence> Learner::sequences_of(const Batch& batch, StepRep
       q.item.completion = wire::to_vector<int32_t>(sample.getTokens());
       q.item.temperature = temperature_;
       q.behaviour = wire::to_vector<float>(sample.getLogprobs());
+      q.log_kept = wire::to_vector<float>(sample.getLogKept());
       q.reference = wire::to_vector<float>(sample.getReferenceLogprobs());
       q.mask = age_mask(versions, version, train_.max_age, ages);
       q.advantage = advantages[s];
@@ -159,6 +160,7 @@ StepReport Learner::step(const Batch& batch) {
         slot.parts = sequence_loss(loss_, normaliser,
                                    {.logprobs = logprobs,
                                     .behaviour = q.behaviour,
+                                    .log_kept = q.log_kept,
                                     .proximal = {},
                                     .reference = q.reference,
                                     .entropies = {},

@@ -44,6 +44,7 @@ void check_sizes(const LossOptions& options, const SequenceTerms& terms, size_t 
   const size_t n = terms.mask.size();
   THESPIS_ASSERT(terms.logprobs.size() == n && terms.behaviour.size() == n);
   THESPIS_ASSERT(gradient_size == n);
+  THESPIS_ASSERT(terms.log_kept.empty() || terms.log_kept.size() == n);
   THESPIS_ASSERT(terms.proximal.empty() || terms.proximal.size() == n);
   THESPIS_ASSERT(options.kl_coef == 0 || terms.reference.size() == n);
   THESPIS_ASSERT(options.entropy_coef == 0 || terms.entropies.size() == n);
@@ -119,10 +120,10 @@ LossParts sequence_loss(const LossOptions& options, const LossNormaliser& normal
     if (terms.mask[i] == 0) continue;
     const double logprob = terms.logprobs[i];
     double old = terms.behaviour[i];
-    double importance = 1;
+    double importance = terms.log_kept.empty() ? 1 : std::exp(double{terms.log_kept[i]});
     if (decoupled) {
       old = terms.proximal.empty() ? logprob : terms.proximal[i];
-      importance = std::exp(log_ratio(old, terms.behaviour[i]).value);
+      importance *= std::exp(log_ratio(old, terms.behaviour[i]).value);
       parts.tis_capped += importance > options.tis_cap;
       importance = std::min(importance, options.tis_cap);
     }

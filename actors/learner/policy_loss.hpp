@@ -48,6 +48,8 @@ struct LossNormaliser {
 struct SequenceTerms {
   std::span<const float> logprobs;   ///< Under the weights being trained.
   std::span<const float> behaviour;  ///< Under the policy that sampled each token.
+  std::span<const float> log_kept;   ///< Of the behaviour's draws (schemas/rollout): where tokens
+                                     ///< were left out. Empty: none were.
   std::span<const float> proximal;   ///< Under the weights before this batch's first update; only
                                      ///< with tis_cap. Empty: this is the first update, = logprobs.
   std::span<const float> reference;  ///< Only if kl_coef != 0.
@@ -79,6 +81,9 @@ struct LossParts {
 ///   plain      -c min(r A, clip(r) A),    r = exp(logp - behaviour)
 ///   decoupled  -c w min(r A, clip(r) A),  r = exp(logp - proximal), w = min(exp(proximal -
 ///              behaviour), tis_cap), w constant (Hilton et al. 2022 with Yao et al.'s truncation)
+/// With log_kept, the surrogate is also weighted by exp(log_kept): what was drawn from is the
+/// behaviour policy without the tokens left out, so each of the others came too often by its
+/// inverse. The decoupled weight has it under its cap.
 ///   + c kl_coef KL(logp, reference): k1 = d, k2 = d^2 / 2, k3 = exp(-d) + d - 1, d = logp - ref
 ///   - c entropy_coef H
 /// Writes dL/dlogp of every token (0 where masked) into `dlogprobs`, and dL/dH into `dentropies` if

@@ -24,6 +24,7 @@ model::SequenceRequest request_of(const wire::Generate::Reader& job, uint64_t id
   r.stop_tokens = wire::to_vector<int32_t>(job.getStopTokens());
   r.max_tokens = job.getMaxTokens();
   r.temperature = job.getTemperature();
+  r.cut = {.top_p = job.getTopP(), .top_k = job.getTopK(), .min_p = job.getMinP()};
   r.random_seed = job.getRandomSeed();
   r.random_stream = job.getRandomStream();
   r.random_sample = job.getJob().getSample();
@@ -37,6 +38,7 @@ wire::Message<wire::Rollout> rollout_of(const model::FinishedSequence& f, const 
         set_key(r.initJob(), key);
         wire::fill_list(r.initTokens(count), f.tokens);
         wire::fill_list(r.initLogprobs(count), f.logprobs);
+        wire::fill_list(r.initLogKept(static_cast<unsigned>(f.log_kept.size())), f.log_kept);
         if (THESPIS_MUTANT(sampler_names_last_version) && count > 0)
           wire::fill_list(r.initVersions(count), std::vector(count, f.versions.back()));
         else
@@ -114,7 +116,9 @@ void SamplerActor::start_waiting() {
     }
     const uint64_t id = next_id_++;
     try {
-      generator_->add(request_of(*job, id));
+      auto request = request_of(*job, id);
+      request.stop_strings = options_.stop_strings;
+      generator_->add(std::move(request));
       active_.emplace(id, Active{key_of(it->job), it->promise});
     } catch (const InputError& error) {
       it->promise.deliver(caf::make_error(caf::sec::invalid_argument, error.what()));

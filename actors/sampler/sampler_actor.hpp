@@ -25,6 +25,7 @@ struct SamplerOptions {
   Engine* engine = nullptr;
   env::Compute* compute = nullptr;
   std::shared_ptr<WeightReceiver> receiver;  ///< Only where weights come from another process.
+  std::shared_ptr<const model::StopStrings> stop_strings;  ///< Or null.
   uint32_t steps_per_turn = 8;  ///< Decode steps before the actor looks at its mailbox again.
 };
 

@@ -35,6 +35,13 @@ tasks::PromptMaker prompt_maker(const config::Recipe& recipe,
 
 }  // namespace
 
+std::shared_ptr<const model::StopStrings> stop_strings(const config::Recipe& recipe,
+                                                       const model::Tokenizer& tokenizer) {
+  const auto& texts = recipe.rollout.stop;
+  if (texts.empty()) return nullptr;
+  return std::make_shared<const model::StopStrings>(texts, tokenizer);
+}
+
 RunInputs load_inputs(const config::Recipe& recipe) {
   RunInputs inputs;
   inputs.recipe = recipe;
@@ -55,6 +62,7 @@ RunInputs load_inputs(const config::Recipe& recipe) {
   inputs.stop_tokens = model::stop_tokens(config, *inputs.tokenizer);
   if (inputs.stop_tokens.empty())
     throw InputError(dir + ": neither config.json nor tokenizer_config.json names an eos token");
+  inputs.stop_strings = stop_strings(recipe, *inputs.tokenizer);
   inputs.policy = std::make_shared<const model::Policy>(std::move(weights), 0);
   const auto maker = prompt_maker(recipe, inputs.tokenizer);
   inputs.train = tasks::make_data_set(recipe.data, recipe.seed, tasks::Split::kTrain, maker);
@@ -84,6 +92,9 @@ EpisodeContext episode_context(const RunInputs& inputs, const env::Clock& clock)
   context.group_size = rollout.group_size;
   context.max_tokens = rollout.max_response_length;
   context.temperature = static_cast<float>(rollout.temperature);
+  context.cut = {.top_p = static_cast<float>(rollout.top_p),
+                 .top_k = rollout.top_k,
+                 .min_p = static_cast<float>(rollout.min_p)};
   context.seed = inputs.recipe.seed;
   context.stop_tokens = inputs.stop_tokens;
   context.kind = inputs.train->at(0).kind;

@@ -9,6 +9,7 @@
 #include "actors/conductor/conductor_actor.hpp"
 #include "actors/episode/episode_actor.hpp"
 #include "model/hf/hf_directory.hpp"
+#include "model/tokenizer/stop_strings.hpp"
 #include "model/tokenizer/tokenizer.hpp"
 #include "runtime/config/recipe.hpp"
 #include "tasks/data/data_set.hpp"
@@ -22,8 +23,13 @@ struct RunInputs {
   std::shared_ptr<const tasks::DataSet> train;
   std::shared_ptr<const tasks::DataSet> test;
   std::vector<int32_t> stop_tokens;
+  std::shared_ptr<const model::StopStrings> stop_strings;  ///< Null where the recipe has none.
   model::CompanionFiles companions;  ///< Of the model: saved beside the trained weights.
 };
+
+/// rollout.stop over the model's tokens; null where there is none. InputError as StopStrings.
+std::shared_ptr<const model::StopStrings> stop_strings(const config::Recipe& recipe,
+                                                       const model::Tokenizer& tokenizer);
 
 /// Loads and cross-checks everything a training or an evaluation of `recipe` needs.
 RunInputs load_inputs(const config::Recipe& recipe);

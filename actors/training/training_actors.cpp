@@ -41,7 +41,8 @@ TrainingActors::TrainingActors(RunInputs inputs, TrainingSetup setup, const Host
     if (setup_.resume) restore(progress);
     learner_ = std::make_shared<learner::Learner>(inputs_.recipe, inputs_.policy, host.engine);
     if (restored_) learner_->restore(restored_->learner);
-    workers_ = std::make_unique<Workers>(host, inputs_.recipe, setup_.rewards, nullptr);
+    workers_ = std::make_unique<Workers>(host, inputs_.recipe, setup_.rewards, nullptr,
+                                         inputs_.stop_strings);
     spawn_pools();
     spawn_learner();
     spawn_keepers(progress);
@@ -166,7 +167,8 @@ void TrainingActors::spawn_conductor() {
 void TrainingActors::spawn_front() {
   front_ = host_.system.spawn<FrontDeskActor>(FrontDeskOptions{
       run_id_, config::to_toml(inputs_.recipe), model::config_to_json(inputs_.policy->config()),
-      samplers_, rewards_, references_, learner_actor_, reward_role(context_->kind)});
+      inputs_.stop_strings == nullptr ? std::string() : inputs_.tokenizer->json(), samplers_,
+      rewards_, references_, learner_actor_, reward_role(context_->kind)});
 }
 
 const caf::actor& TrainingActors::pool_of(const std::string& role) const {

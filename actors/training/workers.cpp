@@ -79,8 +79,13 @@ unsigned thread_count(uint32_t asked) {
 }
 
 Workers::Workers(const Host& host, const config::Recipe& recipe, RewardOptions rewards,
-                 std::shared_ptr<WeightReceiver> receiver)
-    : host_(host), recipe_(recipe), rewards_(std::move(rewards)), receiver_(std::move(receiver)) {}
+                 std::shared_ptr<WeightReceiver> receiver,
+                 std::shared_ptr<const model::StopStrings> stop_strings)
+    : host_(host),
+      recipe_(recipe),
+      rewards_(std::move(rewards)),
+      receiver_(std::move(receiver)),
+      stop_strings_(std::move(stop_strings)) {}
 
 env::Compute& Workers::new_compute(const std::string& name) {
   return *computes_.emplace_back(host_.make_compute(name));
@@ -102,6 +107,7 @@ Worker Workers::spawn_sampler() {
   options.engine = &host_.engine;
   options.compute = &new_compute("sampler");
   options.receiver = receiver_;
+  options.stop_strings = stop_strings_;
   // A quarter more than it decodes at a time, so that a finished sequence's slot is refilled at
   // once.
   const uint32_t capacity = rollout.slots + rollout.slots / 4;

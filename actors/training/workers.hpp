@@ -10,6 +10,7 @@
 #include "actors/reward/code_reward_actor.hpp"
 #include "actors/reward/reward_actor.hpp"
 #include "actors/training/host.hpp"
+#include "model/tokenizer/stop_strings.hpp"
 #include "runtime/config/recipe.hpp"
 
 namespace thespis {
@@ -43,9 +44,11 @@ uint32_t code_worker_count(const config::Recipe& recipe);
 
 class Workers {
  public:
-  /// `receiver` only where weights come from another process. All borrowed things outlive this.
+  /// `receiver` only where weights come from another process; `stop_strings` null where the recipe
+  /// has none. All borrowed things outlive this.
   Workers(const Host& host, const config::Recipe& recipe, RewardOptions rewards,
-          std::shared_ptr<WeightReceiver> receiver);
+          std::shared_ptr<WeightReceiver> receiver,
+          std::shared_ptr<const model::StopStrings> stop_strings);
   std::vector<Worker> spawn(const Roles& roles);
   Worker spawn_sampler();
   Worker spawn_reward();
@@ -60,6 +63,7 @@ class Workers {
   const config::Recipe& recipe_;
   const RewardOptions rewards_;
   std::shared_ptr<WeightReceiver> receiver_;
+  std::shared_ptr<const model::StopStrings> stop_strings_;
   std::vector<std::unique_ptr<env::Compute>> computes_;
 };
 

@@ -1,5 +1,6 @@
 // The head's row-wise half: log-softmax at a temperature, its gradient, and the draw of a token.
 
+#include <algorithm>
 #include <bit>
 
 #include "gpu/cpu/simd.hpp"
@@ -102,7 +103,15 @@ THESPIS_INLINE float least_kept(const float* z, const SampleArgs& a, size_t row,
     const double wanted = kept(z, a, greatest, least).mass * static_cast<double>(cut.top_p);
     least = bound(z, a, greatest, least, [&](const Kept& k) { return k.mass >= wanted; });
   }
+  if (cut.min_p > 0) least = std::max(least, greatest + log(cut.min_p));
   return least;
+}
+
+/// The logarithm of the probability of the tokens from `least` on.
+THESPIS_INLINE float log_kept(const float* z, const SampleArgs& a, float greatest, float least) {
+  if (least <= kPadding) return 0.0f;
+  const double share = kept(z, a, greatest, least).mass / kept(z, a, greatest, kPadding).mass;
+  return log(static_cast<float>(share));
 }
 
 }  // namespace
@@ -136,6 +145,7 @@ void sample(const SampleArgs& a) {
     const Softmax s = softmax(z, a.stride, a.vocab, a.inverse_temperatures[r]);
     a.tokens[r] = -1;
     a.logprobs[r] = 0.0f;
+    float share = 0.0f;
     // A NaN or an infinity anywhere in the row reaches the sum or the weighted sum.
     if (!(s.sum - s.sum == 0.0f) || !(s.weighted - s.weighted == 0.0f)) continue;
     uint32_t token = 0;
@@ -144,6 +154,7 @@ void sample(const SampleArgs& a) {
     } else {
       const Lanes shift = splat16(s.greatest);
       const float least = least_kept(z, a, r, s.greatest);
+      if (a.log_kept != nullptr) share = log_kept(z, a, s.greatest, least);
       // The cumulative sum runs in double, in order.
       alignas(64) float e[kLanes];
       double total = 0.0;
@@ -169,6 +180,7 @@ void sample(const SampleArgs& a) {
     }
     a.tokens[r] = static_cast<int32_t>(token);
     a.logprobs[r] = log_prob_of(s, z[token]);
+    if (a.log_kept != nullptr) a.log_kept[r] = share;
   }
 }
 

@@ -118,6 +118,7 @@ __device__ float least_kept(const Row& row, const SampleCut& cut) {
     const double wanted = kept(row, least).mass * static_cast<double>(cut.top_p);
     least = bound(row, least, [&](const Kept& k) { return k.mass >= wanted; });
   }
+  if (cut.min_p > 0) least = fmaxf(least, row.greatest + logf(cut.min_p));
   return least;
 }
 
@@ -175,6 +176,7 @@ __global__ void sample_kernel(SampleArgs a) {
   // A NaN or an infinity anywhere in the row reaches the sum or the weighted sum.
   const bool finite = all.sum - all.sum == 0.0f && all.weighted - all.weighted == 0.0f;
   int32_t token = -1;
+  float log_kept = 0;
   if (finite && draw.greedy != 0) {
     token = static_cast<int32_t>(first_greatest(row));
   } else if (finite) {
@@ -189,6 +191,8 @@ __global__ void sample_kernel(SampleArgs a) {
     }
     if (threadIdx.x == 0) owner = 0;
     const Scan s = scan(mass);
+    if (draw.cut.cuts())
+      log_kept = fminf(0.0f, logf(static_cast<float>(s.total / static_cast<double>(all.sum))));
     const double wanted =
         static_cast<double>(uniform(draw.key, draw.stream, draw.sample, position)) * s.total;
     // The last thread at or before it that has anything.
@@ -211,6 +215,7 @@ __global__ void sample_kernel(SampleArgs a) {
   }
   if (threadIdx.x != 0) return;
   a.tokens[blockIdx.x] = token;
+  a.log_kept[blockIdx.x] = log_kept;
   a.slot_tokens[slot] = token;
   a.drawn_counts[slot] = position + 1;
   a.logprobs[blockIdx.x] = token < 0 ? 0.0f : log_prob_of(all, row.logits[token] * row.scale);

@@ -7,16 +7,18 @@ DeviceDownloads::~DeviceDownloads() {
 }
 
 DeviceDownloads::Download DeviceDownloads::begin(gpu::DeviceStream& stream, const int32_t* tokens,
-                                                 const float* logprobs, uint32_t rows) {
+                                                 const float* logprobs, const float* log_kept,
+                                                 uint32_t rows) {
   if (idle_.empty()) {
     idle_.push_back(blocks_.size());
-    blocks_.push_back(device_->allocate_host(rows_max_ * (sizeof(int32_t) + sizeof(float)),
+    blocks_.push_back(device_->allocate_host(rows_max_ * (sizeof(int32_t) + 2 * sizeof(float)),
                                              "tokens on their way to the host"));
   }
   Download download{idle_.back(), rows, stream.make_event()};
   idle_.pop_back();
   stream.download(tokens_of(download.block), tokens, rows * sizeof(int32_t));
   stream.download(logprobs_of(download.block), logprobs, rows * sizeof(float));
+  stream.download(log_kept_of(download.block), log_kept, rows * sizeof(float));
   stream.record(*download.done);
   return download;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Drawn tokens and their log-probs on the way to the host, through pinned memory that is used
-// again and again.
+// Drawn tokens, their log-probs and what the cuts kept on the way to the host, through pinned
+// memory that is used again and again.
 
 #include <memory>
 #include <span>
@@ -25,15 +25,16 @@ class DeviceDownloads {
   };
   /// Enqueues it after the work that draws them.
   Download begin(gpu::DeviceStream& stream, const int32_t* tokens, const float* logprobs,
-                 uint32_t rows);
-  /// Waits for it; calls take(row, token, logprob) for each row.
+                 const float* log_kept, uint32_t rows);
+  /// Waits for it; calls take(row, token, logprob, log_kept) for each row.
   template <class Take>
   void end(const Download& download, const Take& take) {
     download.done->wait_on_host();
     idle_.push_back(download.block);
     const int32_t* tokens = tokens_of(download.block);
     const float* logprobs = logprobs_of(download.block);
-    for (uint32_t r = 0; r < download.rows; ++r) take(r, tokens[r], logprobs[r]);
+    const float* log_kept = log_kept_of(download.block);
+    for (uint32_t r = 0; r < download.rows; ++r) take(r, tokens[r], logprobs[r], log_kept[r]);
   }
 
  private:
@@ -41,6 +42,7 @@ class DeviceDownloads {
   float* logprobs_of(size_t block) const {
     return reinterpret_cast<float*>(tokens_of(block) + rows_max_);
   }
+  float* log_kept_of(size_t block) const { return logprobs_of(block) + rows_max_; }
 
   const std::shared_ptr<gpu::Device> device_;
   const uint32_t rows_max_;

@@ -65,7 +65,7 @@ struct DeviceGenerator::State {
   DeviceArray<uint32_t> row_slots, positions;
   DeviceArray<int32_t> tokens, drawn_tokens, every_row;
   DeviceArray<gpu::DeviceRun> runs;
-  DeviceArray<float> logprobs;
+  DeviceArray<float> logprobs, log_kept;
   std::vector<uint32_t> uploaded_slots;
   // Of prefills.
   DeviceArray<uint32_t> prefill_slots, prefill_positions, prefill_table_rows;
@@ -115,6 +115,7 @@ DeviceGenerator::State::State(std::shared_ptr<DeviceModel> on, std::shared_ptr<c
   runs = {device, rows_max, "a decode step"};
   drawn_tokens = {device, rows_max, "a decode step"};
   logprobs = {device, rows_max, "a decode step"};
+  log_kept = {device, rows_max, "a decode step"};
   std::vector<int32_t> rows(rows_max);
   for (uint32_t r = 0; r < rows_max; ++r) rows[r] = static_cast<int32_t>(r);
   memory.put(*stream, every_row, rows);
@@ -156,7 +157,8 @@ void DeviceGenerator::State::prefill(const std::vector<FlightPtr>& wave) {
     batch.head_count = static_cast<uint32_t>(heads.size());
     batch.head_rows = memory.put(*stream, prefill_heads, heads);
     batch.logprobs = logprobs.data();
-    batch.draw = slots.draw(memory.put(*stream, prefill_slots, head_slots), drawn_tokens.data());
+    batch.draw = slots.draw(memory.put(*stream, prefill_slots, head_slots), drawn_tokens.data(),
+                            log_kept.data());
     executor.forward(*weights, batch, kv);
     if (!drawing.empty()) enqueue_results(std::move(drawing));
     drawing.clear();
@@ -236,7 +238,7 @@ DeviceBatch DeviceGenerator::State::decode_batch(uint32_t rows, uint32_t keys) c
   b.keys_max = keys;
   b.head_rows = every_row.data();
   b.logprobs = logprobs.data();
-  b.draw = slots.draw(row_slots.data(), drawn_tokens.data());
+  b.draw = slots.draw(row_slots.data(), drawn_tokens.data(), log_kept.data());
   return b;
 }
 
@@ -283,7 +285,8 @@ void DeviceGenerator::State::decode() {
 void DeviceGenerator::State::enqueue_results(std::vector<FlightPtr> rows) {
   for (const FlightPtr& f : rows) ++f->pending;
   const auto count = static_cast<uint32_t>(rows.size());
-  auto download = downloads.begin(*stream, drawn_tokens.data(), logprobs.data(), count);
+  auto download =
+      downloads.begin(*stream, drawn_tokens.data(), logprobs.data(), log_kept.data(), count);
   under_way.push_back({std::move(rows), policy->version(), weights, std::move(download)});
 }
 
@@ -295,7 +298,7 @@ void DeviceGenerator::State::finish(Flight& f, std::vector<FinishedSequence>& fi
 }
 
 void DeviceGenerator::State::take(const Drawn& drawn, std::vector<FinishedSequence>& finished) {
-  downloads.end(drawn.download, [&](uint32_t row, int32_t token, float logprob) {
+  downloads.end(drawn.download, [&](uint32_t row, int32_t token, float logprob, float log_share) {
     Flight& f = *drawn.rows[row];
     if (f.ended) return;
     FinishedSequence& result = f.sequence.result;
@@ -306,6 +309,7 @@ void DeviceGenerator::State::take(const Drawn& drawn, std::vector<FinishedSequen
     --f.pending;
     result.tokens.push_back(token);
     result.logprobs.push_back(logprob);
+    if (f.sequence.request.cut.cuts()) result.log_kept.push_back(log_share);
     result.versions.push_back(drawn.version);
     if (f.sequence.has_ended()) finish(f, finished);
   });

@@ -52,12 +52,14 @@ gpu::on_device::NextRowsArgs DeviceSlots::next_rows(const uint32_t* slots, uint3
   return {slots, rows, slot_count_, tokens_.data(), positions_.data(), tokens, positions, runs};
 }
 
-gpu::on_device::SampleArgs DeviceSlots::draw(const uint32_t* slots, int32_t* tokens) const {
+gpu::on_device::SampleArgs DeviceSlots::draw(const uint32_t* slots, int32_t* tokens,
+                                             float* log_kept) const {
   gpu::on_device::SampleArgs a{};
   a.slots = slots;
   a.draws = draws_.data();
   a.drawn_counts = drawn_.data();
   a.tokens = tokens;
+  a.log_kept = log_kept;
   a.slot_tokens = tokens_.data();
   return a;
 }

@@ -28,8 +28,8 @@ class DeviceSlots {
   /// Rows whose slots lie at `slots`: the next tokens.
   gpu::on_device::NextRowsArgs next_rows(const uint32_t* slots, uint32_t rows, int32_t* tokens,
                                          uint32_t* positions, gpu::DeviceRun* runs) const;
-  /// The draw of rows whose slots lie at `slots`; tokens go to `tokens`.
-  gpu::on_device::SampleArgs draw(const uint32_t* slots, int32_t* tokens) const;
+  /// The draw of rows whose slots lie at `slots`; what it gives goes to `tokens` and `log_kept`.
+  gpu::on_device::SampleArgs draw(const uint32_t* slots, int32_t* tokens, float* log_kept) const;
 
  private:
   const uint32_t slot_count_, table_stride_;

@@ -26,6 +26,7 @@ struct Batch {
   std::vector<float> logprobs;   ///< Out, by head row.
   std::vector<float> entropies;  ///< Out, scoring and training.
   std::vector<int32_t> drawn;    ///< Out, decode; -1 where the logits were not finite.
+  std::vector<float> log_kept;   ///< Out, decode: gpu::SampleArgs.
 
   uint32_t rows() const { return static_cast<uint32_t>(tokens.size()); }
   /// Pages that hold the longest context among the sequences, in tokens.

@@ -68,6 +68,7 @@ void Executor::forward(const Policy& policy, Batch& batch, const KvView& kv) {
   batch.logprobs.resize(batch.head_rows.size());
   batch.entropies.resize(batch.targets.size());
   batch.drawn.resize(batch.uniforms.size());
+  batch.log_kept.resize(batch.uniforms.size());
   for (const Segment& segment : plan_.segments()) {
     for_blocks(segment, [&](const Block& block) {
       for (uint32_t i = 0; i < segment.op_count; ++i)
@@ -201,7 +202,7 @@ void Executor::run_forward(const OpRecord& op, const Block& block,
         return ops_.sample(
             {z, block.count, stride, m.outputs, scales, batch_->uniforms.data() + block.first,
              batch_->drawn.data() + block.first, batch_->logprobs.data() + block.first,
-             batch_->cuts.data() + block.first});
+             batch_->cuts.data() + block.first, batch_->log_kept.data() + block.first});
       return ops_.log_prob(
           {z, block.count, stride, m.outputs, scales, batch_->targets.data() + block.first,
            batch_->logprobs.data() + block.first, batch_->entropies.data() + block.first});

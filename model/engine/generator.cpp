@@ -157,6 +157,7 @@ void Generator::State::run_batch(std::span<Sequence* const> heads, size_t part) 
                   std::to_string(policy->version()) + ")");
     result.tokens.push_back(batch.drawn[i]);
     result.logprobs.push_back(batch.logprobs[i]);
+    if (heads[i]->request.cut.cuts()) result.log_kept.push_back(batch.log_kept[i]);
     result.versions.push_back(policy->version());
   }
   batch.clear();

@@ -14,7 +14,10 @@ Sequence::Sequence(SequenceRequest asked) : request(std::move(asked)) {
 
 bool Sequence::has_ended() {
   const auto& stops = request.stop_tokens;
-  if (std::find(stops.begin(), stops.end(), result.tokens.back()) != stops.end()) {
+  const int32_t last = result.tokens.back();
+  if (request.stop_strings != nullptr) stop_state = request.stop_strings->next(stop_state, last);
+  if (stop_state == StopStrings::kFound ||
+      std::find(stops.begin(), stops.end(), last) != stops.end()) {
     result.finish = FinishReason::kStop;
     return true;
   }
@@ -34,6 +37,8 @@ void check_request(const SequenceRequest& request, uint32_t vocab_size, uint32_t
   check_sequence({request.prompt, {}, request.temperature}, vocab_size, context_max, name);
   if (!(request.cut.top_p > 0 && request.cut.top_p <= 1))
     throw InputError(name + ": top_p must be above 0 and at most 1");
+  if (!(request.cut.min_p >= 0 && request.cut.min_p <= 1))
+    throw InputError(name + ": min_p must be from 0 to 1");
   if (request.max_tokens == 0) throw InputError(name + ": max_tokens must be at least 1");
   if (request.prompt.size() + request.max_tokens > context_max)
     throw InputError(name + ": " + std::to_string(request.prompt.size()) + " prompt tokens and " +

@@ -2,11 +2,13 @@
 // What a generator is asked for, what it gives, and a sequence between the two.
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "gpu/ops.hpp"
 #include "model/engine/model_config.hpp"
 #include "model/engine/page_pool.hpp"
+#include "model/tokenizer/stop_strings.hpp"
 
 namespace thespis::model {
 
@@ -18,7 +20,9 @@ struct SequenceRequest {
   uint64_t id = 0;  ///< The caller's; unique among the sequences in flight.
   std::vector<int32_t> prompt;
   std::vector<int32_t>
-      stop_tokens;           ///< Ends the sequence; the stop token is part of the completion.
+      stop_tokens;  ///< Ends the sequence; the stop token is part of the completion.
+  /// Ends the sequence too: the token that completes a text is the completion's last. Or null.
+  std::shared_ptr<const StopStrings> stop_strings = nullptr;
   uint32_t max_tokens = 0;   ///< Of the completion; at least 1.
   float temperature = 1.0f;  ///< 0 = greedy.
   gpu::SampleCut cut = {};   ///< Log-probs are those of the whole distribution all the same.
@@ -31,6 +35,7 @@ struct FinishedSequence {
   uint64_t id = 0;
   std::vector<int32_t> tokens;     ///< The completion.
   std::vector<float> logprobs;     ///< One for each token, at the request's temperature.
+  std::vector<float> log_kept;     ///< gpu::SampleArgs, for each token; empty without a cut.
   std::vector<uint64_t> versions;  ///< The policy that drew each token.
   FinishReason finish = FinishReason::kStop;
 };
@@ -43,6 +48,7 @@ struct Sequence {
   uint32_t stored = 0;  ///< Tokens whose keys and values are in the pages.
   uint32_t wave = 0;    ///< Of this step: after the waves that fill shared pages.
   bool cancelled = false;
+  StopStrings::State stop_state = 0;
 
   explicit Sequence(SequenceRequest asked);
   uint32_t token_count() const {
@@ -54,7 +60,7 @@ struct Sequence {
     return position < request.prompt.size() ? request.prompt[position]
                                             : result.tokens[position - request.prompt.size()];
   }
-  /// True if its last token ended it; the result then says why.
+  /// True if its last token ended it; the result then says why. Called once for each token.
   bool has_ended();
 };
 

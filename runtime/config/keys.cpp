@@ -162,6 +162,13 @@ const Key kKeys[] = {
 
     {THESPIS_KEY(rollout.group_size), from(2, 1024), "Completions of one prompt (GRPO's G)"},
     {THESPIS_KEY(rollout.temperature), above(0, 10), "Of sampling in training"},
+    {THESPIS_KEY(rollout.top_k), from(0, 1 << 30),
+     "Draw from so many most probable tokens; 0: all"},
+    {THESPIS_KEY(rollout.top_p), above(0, 1),
+     "Then from the most probable ones that have this share of the probability"},
+    {THESPIS_KEY(rollout.min_p), from(0, 1),
+     "Then from those at least so probable, as a share of the most probable one"},
+    {THESPIS_KEY(rollout.stop), kAny, "Texts: a completion ends with the token that completes one"},
     {THESPIS_KEY(rollout.max_response_length), from(1, 1 << 20),
      "Tokens; then a completion is cut"},
     {THESPIS_KEY(rollout.max_prompt_length), from(1, 1 << 20),

@@ -64,6 +64,10 @@ struct DataSection {
 struct RolloutSection {
   uint32_t group_size = 16;
   double temperature = 1.0;
+  uint32_t top_k = 0;  ///< 0: all tokens.
+  double top_p = 1.0;
+  double min_p = 0;
+  std::vector<std::string> stop;
   uint32_t max_response_length = 384;
   uint32_t max_prompt_length = 64;
   uint32_t slots = 128;   ///< Sequences that one sampler decodes at a time.

@@ -80,7 +80,8 @@ void WorkerProcess::describe(const wire::RunDescription::Reader& run) {
   fetch_compute_ = own.make_compute("weights");
   receiver_ = std::make_shared<WeightReceiver>(
       model, std::make_unique<SimWeightSource>(world_, node_, run.getRunId()), *fetch_compute_);
-  workers_ = std::make_unique<Workers>(own, recipe_, simulated_judges(world_, node_), receiver_);
+  workers_ =
+      std::make_unique<Workers>(own, recipe_, simulated_judges(world_, node_), receiver_, nullptr);
   const NodeGroup& group = *world_.node(node_).group;
   spawned_ = workers_->spawn({group.samplers, group.rewards, group.references});
   for (const Worker& worker : spawned_)

@@ -83,8 +83,7 @@ std::vector<model::FinishedSequence> SimDecoder::step() {
   for (const uint64_t id : std::exchange(cancelled_, {})) {
     const auto it = active_.find(id);
     if (it == active_.end()) continue;
-    auto ended =
-        finish(it->second, std::min<uint64_t>(step_ - it->second.begins, it->second.length));
+    auto ended = finish(it->second, written(it->second));
     ended.finish = model::FinishReason::kCancelled;
     finished.push_back(std::move(ended));
     active_.erase(it);
@@ -99,6 +98,12 @@ std::vector<model::FinishedSequence> SimDecoder::step() {
     active_.erase(it);
   }
   return finished;
+}
+
+std::vector<int32_t> SimDecoder::tokens_of(uint64_t id) const {
+  const auto it = active_.find(id);
+  if (it == active_.end()) return {};
+  return finish(it->second, written(it->second)).tokens;
 }
 
 model::FinishedSequence SimDecoder::finish(const Sequence& sequence, uint64_t tokens) const {

@@ -22,6 +22,7 @@ class SimDecoder final : public Decoder {
   void add(model::SequenceRequest request) override;
   bool cancel(uint64_t id) override;
   std::vector<model::FinishedSequence> step() override;
+  std::vector<int32_t> tokens_of(uint64_t id) const override;
 
  private:
   struct Sequence {
@@ -35,6 +36,9 @@ class SimDecoder final : public Decoder {
     uint64_t from;  ///< The first step under it.
     uint64_t version, checksum;
   };
+  uint64_t written(const Sequence& sequence) const {
+    return std::min<uint64_t>(step_ - sequence.begins, sequence.length);
+  }
   uint32_t length_of(const model::SequenceRequest& request, bool& stops) const;
   model::FinishedSequence finish(const Sequence& sequence, uint64_t tokens) const;
 

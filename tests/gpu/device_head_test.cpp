@@ -23,7 +23,7 @@ struct Fixture {
 
   struct Drawn {
     std::vector<int32_t> tokens;
-    Floats logprobs;
+    Floats logprobs, log_kept;
   };
   /// One draw for each row; row r is sample r of stream 7.
   Drawn draw(const Floats& logits, uint32_t rows, uint32_t vocab, uint32_t stride,
@@ -36,11 +36,11 @@ struct Fixture {
       slots.push_back(rows - 1 - r);
     }
     auto* tokens = card.make<int32_t>(rows);
-    auto* logprobs = card.make<float>(rows);
+    auto *logprobs = card.make<float>(rows), *log_kept = card.make<float>(rows);
     stream.sample({card.put(logits), rows, stride, vocab, card.put(slots), card.put(draws),
-                   card.put(std::vector<uint32_t>(rows, position)), tokens, logprobs,
+                   card.put(std::vector<uint32_t>(rows, position)), tokens, logprobs, log_kept,
                    card.make<int32_t>(rows)});
-    return {card.get(tokens, rows), card.get(logprobs, rows)};
+    return {card.get(tokens, rows), card.get(logprobs, rows), card.get(log_kept, rows)};
   }
 };
 
@@ -124,6 +124,21 @@ TEST_CASE_METHOD(Fixture, "device: greedy, cuts, and rows that are not finite") 
   std::sort(sorted.rbegin(), sorted.rend());
   for (const int32_t token : distinct({.top_p = 1, .top_k = 50}))
     CHECK(row[static_cast<size_t>(token)] >= sorted[49]);
+  // The share that is kept is the CPU's.
+  for (const gpu::SampleCut cut : {gpu::SampleCut{1, 0, 0.05f}, gpu::SampleCut{0.8f, 0, 0},
+                                   gpu::SampleCut{0.9f, 300, 0.01f}}) {
+    CAPTURE(cut.top_p, cut.top_k, cut.min_p);
+    Floats z = repeated(row, rows), log_kept(rows), logprobs(rows), uniforms;
+    for (uint32_t r = 0; r < rows; ++r) uniforms.push_back(static_cast<float>(r) / rows);
+    std::vector<int32_t> tokens(rows);
+    const Floats scales(rows, 0.2f);
+    const std::vector<gpu::SampleCut> cuts(rows, cut);
+    gpu::cpu_ops().sample({z.data(), rows, stride, vocab, scales.data(), uniforms.data(),
+                           tokens.data(), logprobs.data(), cuts.data(), log_kept.data()});
+    const Drawn drawn = draw(repeated(row, rows), rows, vocab, stride, 5.0f, cut);
+    CHECK(distance(drawn.log_kept, log_kept) < 1e-5);
+  }
+  CHECK(draw(repeated(row, 2), 2, vocab, stride, 5.0f).log_kept == Floats{0, 0});
   row[3] = NAN;
   CHECK(draw(row, 1, vocab, stride, 1.0f).tokens == std::vector<int32_t>{-1});
 }

@@ -32,7 +32,14 @@ for like in qwen2.5-0.5b qwen3-0.6b llama-3.2-3b; do
   other=$("$program" generate --model "$work/$like" --prompt 1 --seed 2 --top-p 0.9 --max-tokens 30)
   [[ $first == "$again" && $first != "$other" ]] || fail "$like: the seed does not decide"
 done
-[[ -n $(says $tiny) ]] || fail "the shipped model says nothing"
+text=$(says $tiny)
+[[ ${#text} -gt 12 ]] || fail "the shipped model says nothing"
+stop=${text:7:3} # Ends with the token that completes it.
+stopped=$("$program" generate --model $tiny --prompt '12 + 7 = ' --temperature 0 --max-tokens 20 \
+  --stop 'not there' --stop "$stop")
+[[ $text == "$stopped"* && $stopped == *"$stop"* && $stopped != "$text" ]] ||
+  fail "'$stop' did not end '$text': '$stopped'"
+refused 'stop: an empty text' generate --model $tiny --prompt 1 --stop ''
 
 cp -r "$work/qwen3-0.6b" "$work/chat"
 printf '{%% for m in messages %%}{{ m.content }}{%% endfor %%} = ' >"$work/chat/chat_template.jinja"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Goal: a node joins a running training with the secret alone, works, and leaves on Ctrl-C; without
 # the secret it is refused. The training needs its node: it has no reward worker of its own kind
-# fast enough.
+# fast enough. Completions end at a text: the node's sampler has the tokenizer from the run.
 # shellcheck source=tests/processes/lib.bash
 source "$(dirname "$0")/lib.bash"
 
@@ -9,6 +9,7 @@ umask 077
 printf 'a-secret-of-the-test' >"$work/secret"
 printf 'another-secret' >"$work/wrong"
 exec=exec small run --secret-file "$work/secret" --set train.steps=8 \
+  --set 'rollout.stop=["</think>"]' --set rollout.top_p=0.95 --set rollout.min_p=0.01 \
   --set rewards.delay_mean_s=0.2 --set rewards.workers=1 --set rewards.capacity=4 >"$work/run.log" &
 training=$!
 await "the address" grep -q 'nodes join at' "$work/run.log"

@@ -35,6 +35,7 @@ struct Sequence {
   SequenceTerms terms(bool with_proximal) const {
     return {.logprobs = logprobs,
             .behaviour = behaviour,
+            .log_kept = {},
             .proximal = with_proximal ? std::span<const float>(proximal) : std::span<const float>(),
             .reference = reference,
             .entropies = entropies,
@@ -154,6 +155,29 @@ TEST_CASE("policy loss: three tokens worked out by hand") {
   CHECK(slopes[2] == 0.0f);
   CHECK(parts.clipped_low == 1);
   CHECK(parts.clipped_high == 0);
+}
+
+TEST_CASE("policy loss: draws among fewer tokens weigh what those have together") {
+  Sequence s;
+  s.logprobs = {-1.0f, -0.5f};
+  s.behaviour = {-1.2f, -0.5f};
+  s.mask = {1, 1};
+  s.advantage = 1;
+  const auto normaliser = normaliser_of({s}, 10);
+  const std::vector<float> log_kept = {static_cast<float>(std::log(0.9)), 0.0f};
+  const auto slopes = [&](const LossOptions& options, std::span<const float> kept) {
+    std::vector<float> out(2);
+    SequenceTerms terms = s.terms(false);
+    terms.log_kept = kept;
+    sequence_loss(options, normaliser, terms, out);
+    return out;
+  };
+  const auto whole = slopes({.kl_coef = 0}, {}), cut = slopes({.kl_coef = 0}, log_kept);
+  CHECK(cut[0] == Approx(0.9 * double{whole[0]}));
+  CHECK(cut[1] == whole[1]);
+  // Decoupled: the weight is exp(0.2) * 0.9 = 1.099, or the cap.
+  CHECK(slopes({.kl_coef = 0, .tis_cap = 2}, log_kept)[0] == Approx(-std::exp(0.2) * 0.9 / 2));
+  CHECK(slopes({.kl_coef = 0, .tis_cap = 1.05}, log_kept)[0] == Approx(-1.05 / 2));
 }
 
 TEST_CASE("policy loss: KL estimators by hand, and their derivative") {

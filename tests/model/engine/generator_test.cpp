@@ -2,9 +2,12 @@
 // cancelling, refusals, new weights in flight, and slots and pages that come free. Sharing and
 // bits: same_math_test.
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "model/engine/generator.hpp"
 #include "model/engine/kv_store.hpp"
@@ -56,6 +59,47 @@ struct Fixture {
 };
 
 }  // namespace
+
+TEST_CASE("generator: a cut changes no log-prob and says what it kept; a stop text ends") {
+  Fixture f;
+  SequenceRequest r = f.request(5, {1, 2, 9, 4}, 12);
+  CHECK(f.run_one(r).log_kept.empty());
+  r.cut = {.top_p = 0.9f, .top_k = 7, .min_p = 0.02f};
+  const FinishedSequence result = f.run_one(r);
+  const ScoreItem item{r.prompt, result.tokens, 1.0f};
+  CHECK(score(*f.policy, {&item, 1}, f.pool)[0].logprobs == result.logprobs);
+  REQUIRE(result.log_kept.size() == 12);
+  std::vector<int32_t> tokens = r.prompt;
+  for (size_t t = 0; t < result.tokens.size(); ++t) {
+    auto p = f.next(tokens, 1.0);
+    std::sort(p.rbegin(), p.rend());
+    p.resize(7);
+    double wanted = 0.9 * std::accumulate(p.begin(), p.end(), 0.0), kept = 0;
+    for (const double share : p) {
+      if (wanted <= 0 || share < 0.02 * p[0]) break;
+      kept += share;
+      wanted -= share;
+    }
+    CHECK(std::abs(double{result.log_kept[t]} - std::log(kept)) < 1e-4);
+    tokens.push_back(result.tokens[t]);
+  }
+
+  // A token's text here is "<number>".
+  nlohmann::json vocab = nlohmann::json::object();
+  for (uint32_t t = 0; t < f.config.vocab_size; ++t) vocab["<" + std::to_string(t) + ">"] = t;
+  const nlohmann::json document = {
+      {"model", {{"type", "BPE"}, {"vocab", vocab}, {"merges", nlohmann::json::array()}}},
+      {"decoder", {{"type", "Fuse"}}}};
+  const auto text = [&](size_t t) { return "<" + std::to_string(result.tokens[t]) + ">"; };
+  r.stop_strings = std::make_shared<const StopStrings>(
+      std::vector<std::string>{text(3).substr(1) + text(4).substr(0, 2)},
+      Tokenizer::parse(document.dump(), "a test's tokenizer"));
+  const FinishedSequence stopped = f.run_one(r);
+  CHECK(stopped.finish == FinishReason::kStop);
+  CHECK(stopped.tokens == std::vector(result.tokens.begin(), result.tokens.begin() + 5));
+  r.cut.min_p = 1.5f;
+  CHECK_THROWS_AS(f.generator.add(r), InputError);
+}
 
 TEST_CASE("generator: each token is the inverse CDF of its keyed draw") {
   Fixture f;
