@@ -1,7 +1,8 @@
 // Training and decoding of one card, with random weights in the shapes of published models: tokens
 // a second, as a share of the card's own limits (a large product, a large copy) measured in the
 // same run. bench/peers/gpu_peer.py measures PyTorch on the same shapes.
-//   bench_gpu [train|decode|step|limits ...]   all without arguments
+//   bench_gpu [WHAT ...]   all without arguments; train and decode go on with the model and the
+//                          number of sequences: decode, decode-0.5b, decode-0.5b-64; step; limits
 
 #include <algorithm>
 #include <chrono>
@@ -236,32 +237,30 @@ void bench_step(const std::shared_ptr<gpu::Device>& device, const Limits& limits
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto wanted = [&](const char* what) {
-    if (argc == 1) return true;
-    return std::any_of(argv + 1, argv + argc, [&](const char* a) { return !std::strcmp(a, what); });
+  const auto wanted = [&](const std::string& what) {
+    const auto names = [&](const std::string& asked) {
+      return what == asked || what.starts_with(asked + "-") || asked.starts_with(what + "-");
+    };
+    return argc == 1 || std::any_of(argv + 1, argv + argc, names);
   };
   try {
     const auto device = gpu::open_device(0);
     const Limits limits = measure_limits(device);
     std::printf("%s: product %.0f TFLOP/s, copy %.0f GB/s\n", device->info().name.c_str(),
                 limits.flops / 1e12, limits.bytes / 1e9);
-    if (wanted("train") || wanted("train-0.5b"))
-      bench_training(device, limits, "qwen2.5-0.5b", 16, 1024);
-    if (wanted("train") || wanted("train-1.5b"))
-      bench_training(device, limits, "qwen2.5-1.5b", 8, 1024);
-    if (wanted("decode") || wanted("decode-0.5b")) {
-      const Model m = make_model(device, "qwen2.5-0.5b");
-      for (const uint32_t n : {64u, 256u, 512u})
-        bench_decode(m, "qwen2.5-0.5b", limits, n, 128, 256);
-    }
-    if (wanted("decode") || wanted("decode-1.5b")) {
-      const Model m = make_model(device, "qwen2.5-1.5b");
-      for (const uint32_t n : {128u, 256u}) bench_decode(m, "qwen2.5-1.5b", limits, n, 128, 1024);
-    }
-    if (wanted("decode-7b")) {
-      const Model m = make_model(device, "qwen2.5-7b");
-      for (const uint32_t n : {128u, 256u}) bench_decode(m, "qwen2.5-7b", limits, n, 128, 1024);
-    }
+    if (wanted("train-0.5b")) bench_training(device, limits, "qwen2.5-0.5b", 16, 1024);
+    if (wanted("train-1.5b")) bench_training(device, limits, "qwen2.5-1.5b", 8, 1024);
+    const auto decode = [&](const std::string& size, std::vector<uint32_t> counts,
+                            uint32_t completion) {
+      if (!wanted("decode-" + size)) return;
+      const Model m = make_model(device, ("qwen2.5-" + size).c_str());
+      for (const uint32_t n : counts)
+        if (wanted("decode-" + size + "-" + std::to_string(n)))
+          bench_decode(m, ("qwen2.5-" + size).c_str(), limits, n, 128, completion);
+    };
+    decode("0.5b", {64, 256, 512}, 256);
+    decode("1.5b", {128, 256}, 1024);
+    decode("7b", {128, 256}, 1024);
     if (wanted("step")) bench_step(device, limits);
   } catch (const Error& error) {
     std::fprintf(stderr, "bench_gpu: %s\n", error.what());

@@ -64,6 +64,18 @@ struct LinearArgs {
   size_t y_stride;
 };
 
+/// y [rows, outputs] = silu(x G^T) (x U^T), both rounded before they meet: the bits of linear() and
+/// swiglu(). `weight` is [2 outputs, inputs], G before U.
+struct GatedLinearArgs {
+  const Bf16* x;
+  size_t rows;
+  const Bf16* weight;
+  uint32_t outputs;
+  uint32_t inputs;
+  Bf16* gate_up;  ///< [rows, 2 outputs], scratch.
+  Bf16* y;
+};
+
 /// dx [rows, inputs] (+)= dy W. No row contract.
 struct LinearInputGradientArgs {
   const Bf16* dy;
@@ -153,7 +165,15 @@ struct AttendArgs {
   Bf16* out;      ///< [rows, q_size].
   float* lse;     ///< [rows, heads], natural logarithm, or null.
   void* scratch;  ///< attend_scratch_bytes().
+  /// Where attend_finishes(): the rows are finished on the way, `qkv` and this one's `out` are not
+  /// used. Null: they are finished. The host's memory, free when the call returns.
+  const FinishQkvArgs* unfinished = nullptr;
 };
+/// True where attend() can finish rows: runs of one row each, in pages.
+constexpr uint32_t kAttendGroupMax = 16;
+constexpr bool attend_finishes(const AttendShape& shape, uint32_t rows_max, bool has_pages) {
+  return has_pages && rows_max == 1 && shape.group() <= kAttendGroupMax;
+}
 /// Keys are reduced piece by piece of so many, then the pieces in order.
 constexpr uint32_t kAttendPiece = 256;
 constexpr uint32_t kAttendCounts = 32768;  ///< At the front of the scratch: finished pieces.
@@ -186,9 +206,10 @@ struct LogProbArgs {
   float* lse;  ///< By row: the log-sum-exp of the tempered logits.
 };
 
-/// dlogits [rows, stride] for dL/dlogprob; the padding becomes 0.
+/// Logits become dL/dlogits for dL/dlogprob, in bf16: [rows, 2 stride], of which the second half of
+/// a row is left; the padding becomes 0.
 struct LogProbBackwardArgs {
-  const float* logits;
+  float* logits;
   size_t rows;
   size_t stride;
   uint32_t vocab;
@@ -196,7 +217,6 @@ struct LogProbBackwardArgs {
   const int32_t* targets;
   const float* lse;  ///< As log_prob gave it.
   const float* dlogprobs;
-  Bf16* dlogits;
 };
 
 /// One draw: which random number, how hot, what it leaves out.
@@ -322,6 +342,7 @@ class DeviceStream {
                             Bf16* out) = 0;
   virtual void scatter_add_rows(const on_device::ScatterAddArgs&) = 0;
   virtual void linear(const on_device::LinearArgs&) = 0;
+  virtual void gated_linear(const on_device::GatedLinearArgs&) = 0;
   virtual void linear_input_gradient(const on_device::LinearInputGradientArgs&) = 0;
   virtual void weight_gradient(const on_device::WeightGradientArgs&) = 0;
   virtual void rms_norm(const on_device::NormArgs&) = 0;
@@ -331,7 +352,8 @@ class DeviceStream {
   virtual void attend(const on_device::AttendArgs&) = 0;
   virtual void attend_backward(const on_device::AttendBackwardArgs&) = 0;
   virtual void swiglu(const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) = 0;
-  virtual void swiglu_backward(const Bf16* gate_up, const Bf16* dy, size_t rows, uint32_t width,
+  /// `dy` becomes y, which the backward of what follows needs.
+  virtual void swiglu_backward(const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width,
                                Bf16* dgate_up) = 0;
   virtual void log_prob(const on_device::LogProbArgs&) = 0;
   virtual void log_prob_backward(const on_device::LogProbBackwardArgs&) = 0;

@@ -14,9 +14,12 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <string>
+#include <type_traits>
 
-#include "gpu/cuda/kernels.hpp"
+#include "gpu/cuda/qkv.cuh"
 #include "gpu/device.hpp"
+#include "runtime/base/error.hpp"
 
 namespace thespis::gpu::cuda {
 
@@ -179,11 +182,6 @@ __device__ inline void load_fragments(uint32_t (&a)[kHeadDim / 16][4], const Bf1
   }
 }
 
-/// AttendShape's sizes are not for device code.
-__device__ inline uint32_t row_size(const AttendShape& s) {
-  return (s.heads + 2 * s.kv_heads) * s.head_dim;
-}
-
 /// Keys that lie in the runs' own rows.
 struct RowKeys {
   const Bf16* first;
@@ -192,9 +190,9 @@ struct RowKeys {
 
   __device__ RowKeys(const AttendShape& shape, const Bf16* qkv, const DevicePages&,
                      const DeviceRun& run, uint32_t kv_head)
-      : first(qkv + size_t{run.first_row} * row_size(shape) +
+      : first(qkv + size_t{run.first_row} * row_width(shape) +
               (shape.heads + kv_head) * shape.head_dim),
-        stride(row_size(shape)),
+        stride(row_width(shape)),
         value_offset(size_t{shape.kv_heads} * shape.head_dim) {}
   __device__ const Bf16* key(uint32_t position) const { return first + position * stride; }
 };
@@ -282,119 +280,22 @@ __device__ inline void add_product(float (&out)[kTiles][kHeadDim / 8][4],
   }
 }
 
-/// What a warp has of its 16 kTiles rows and one piece: the unscaled maximum, this thread's part of
-/// the sum (the whole sum once the piece is closed), and the sum of p v.
-template <int kHeadDim, int kTiles>
-struct PieceState {
-  float out[kTiles][kHeadDim / 8][4];
-  float max[kTiles][2];
-  float sum[kTiles][2];
-
-  __device__ void open() {
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-      max[tile][0] = max[tile][1] = -INFINITY;
-      sum[tile][0] = sum[tile][1] = 0;
-    }
-    each_element<kTiles, kHeadDim / 8>([&](int tile, int n, int i) { out[tile][n][i] = 0; });
-  }
-  /// out += p v for one block. `values_at` is the tile's address + columns_offset().
-  __device__ void add_values(const uint32_t (&p)[kTiles][kBlockKeys / 16][4], uint32_t values_at) {
-#pragma unroll
-    for (int step = 0; step < kBlockKeys / 16; ++step) {
-      add_product<kHeadDim>(out, p, step, values_at, step * 16);
-    }
-  }
-  __device__ void close() {
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-      for (float& x : sum[tile]) {
-        x = __fadd_rn(x, __shfl_xor_sync(~0u, x, 1));
-        x = __fadd_rn(x, __shfl_xor_sync(~0u, x, 2));
-      }
-    }
-  }
-};
-
-/// Scores of one block of keys against the warp's rows, the softmax's step, and p as fragments a.
-/// `keys_at` is the tile's address + rows_offset(). Without `masked` every row sees every key.
-template <int kHeadDim, int kTiles>
-__device__ inline void score_block(PieceState<kHeadDim, kTiles>& state,
-                                   uint32_t (&p)[kTiles][kBlockKeys / 16][4],
-                                   const uint32_t (&q)[kTiles][kHeadDim / 16][4], uint32_t keys_at,
-                                   uint32_t first_key, const uint32_t (&positions)[kTiles][2],
-                                   bool masked, uint32_t lane) {
-  constexpr float scale = kScale<kHeadDim>;
-  float s[kTiles][kBlockKeys / 8][4] = {};
-#pragma unroll
-  for (int step = 0; step < kHeadDim / 16; ++step) {
-#pragma unroll
-    for (int n = 0; n < kBlockKeys / 8; n += 2) {
-      uint32_t b[4];
-      SharedTile<kHeadDim>::load_rows(b, keys_at, n * 8, step);
-#pragma unroll
-      for (int tile = 0; tile < kTiles; ++tile) {
-        ptx::multiply(s[tile][n], q[tile][step], b[0], b[1]);
-        ptx::multiply(s[tile][n + 1], q[tile][step], b[2], b[3]);
-      }
-    }
-  }
-  if (masked) {
-    each_element<kTiles, kBlockKeys / 8>([&](int tile, int n, int i) {
-      const uint32_t key = first_key + n * 8 + lane % 4 * 2 + i % 2;
-      if (key > positions[tile][i / 2]) s[tile][n][i] = -INFINITY;
-    });
-  }
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-    float keep[2];
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      float top = fmaxf(s[tile][0][half * 2], s[tile][0][half * 2 + 1]);
-#pragma unroll
-      for (int n = 1; n < kBlockKeys / 8; ++n) {
-        top = fmaxf(top, fmaxf(s[tile][n][half * 2], s[tile][n][half * 2 + 1]));
-      }
-      top = fmaxf(top, __shfl_xor_sync(~0u, top, 1));
-      top = fmaxf(top, __shfl_xor_sync(~0u, top, 2));
-      const float max = fmaxf(state.max[tile][half], top);
-      const float base = max == -INFINITY ? 0.0f : max;  // Nothing seen yet: p is 0, not NaN.
-      const float shift = -__fmul_rn(base, scale);
-      keep[half] = ptx::exp2(__fmul_rn(__fsub_rn(state.max[tile][half], base), scale));
-      state.max[tile][half] = max;
-      float even = 0, odd = 0;
-#pragma unroll
-      for (int n = 0; n < kBlockKeys / 8; ++n) {
-        float* const x = &s[tile][n][half * 2];
-        x[0] = ptx::exp2(__fmaf_rn(x[0], scale, shift));
-        x[1] = ptx::exp2(__fmaf_rn(x[1], scale, shift));
-        even = __fadd_rn(even, x[0]);
-        odd = __fadd_rn(odd, x[1]);
-      }
-      state.sum[tile][half] = __fmaf_rn(state.sum[tile][half], keep[half], __fadd_rn(even, odd));
-    }
-    float(&out)[kHeadDim / 8][4] = state.out[tile];
-    each_element<1, kHeadDim / 8>(
-        [&](int, int n, int i) { out[n][i] = __fmul_rn(out[n][i], keep[i / 2]); });
-    pack_fragments<kBlockKeys / 8>(p[tile], s[tile]);
+/// f(std::integral_constant<int, the head size>()).
+template <class F>
+void with_head_size(const AttendShape& shape, const char* what, const F& f) {
+  switch (shape.head_dim) {
+    case 16:
+      return f(std::integral_constant<int, 16>());
+    case 32:
+      return f(std::integral_constant<int, 32>());
+    case 64:
+      return f(std::integral_constant<int, 64>());
+    case 128:
+      return f(std::integral_constant<int, 128>());
+    default:
+      throw Error(std::string(what) + ": a head size of " + std::to_string(shape.head_dim) +
+                  "; on a card it must be 16, 32, 64 or 128");
   }
 }
-
-/// How the pieces so far and the next are weighed together; the next's maximum and sum become those
-/// of all of them.
-struct MergeWeights {
-  float before, next;
-  __device__ MergeWeights(float max, float sum, float& next_max, float& next_sum, float scale) {
-    const float top = fmaxf(max, next_max);
-    before = ptx::exp2(__fmul_rn(__fsub_rn(max, top), scale));
-    next = ptx::exp2(__fmul_rn(__fsub_rn(next_max, top), scale));
-    next_max = top;
-    next_sum = __fmaf_rn(next_sum, next, __fmul_rn(sum, before));
-  }
-  __device__ float merge(float so_far, float piece) const {
-    return __fmaf_rn(piece, next, __fmul_rn(so_far, before));
-  }
-};
 
 }  // namespace thespis::gpu::cuda

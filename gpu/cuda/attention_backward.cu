@@ -5,10 +5,7 @@
 //   key_sums     A warp keeps its keys and runs through its share of the packed rows that see them;
 //                a group's heads lie among those rows, so that the sum runs over the group too.
 
-#include <string>
-
 #include "gpu/cuda/attention.cuh"
-#include "runtime/base/error.hpp"
 
 namespace thespis::gpu::cuda {
 namespace {
@@ -98,7 +95,7 @@ __global__ void __launch_bounds__(QueryCut<kHeadDim>::kThreads,
       positions[tile][half] = row.step;
       lse[tile][half] = args.lse[head_index] * kLog2E;
       delta[tile][half] = args.delta[head_index];
-      q_at[half] = args.qkv + index * row_size(args.shape) + row.head * kHeadDim;
+      q_at[half] = args.qkv + index * row_width(args.shape) + row.head * kHeadDim;
       dout_at[half] = args.dout + head_index * kHeadDim;
     }
     load_fragments<kHeadDim>(q[tile], q_at[0], q_at[1], lane);
@@ -168,7 +165,7 @@ __global__ void __launch_bounds__(QueryCut<kHeadDim>::kThreads,
       const uint32_t r = warp_row + tile * 16 + half * 8 + lane / 4;
       if (r >= rows) continue;
       const PackedRow row = packed_row(r, group, kv_head);
-      Bf16* const to = args.dqkv + (size_t{run.first_row} + row.step) * row_size(args.shape) +
+      Bf16* const to = args.dqkv + (size_t{run.first_row} + row.step) * row_width(args.shape) +
                        row.head * kHeadDim;
       write_row<kHeadDim>(to, dq[tile], half, kInverseRoot<kHeadDim>, lane);
     }
@@ -237,7 +234,7 @@ __global__ void __launch_bounds__(KeyCut<kHeadDim>::kThreads,
       const size_t column = row.head * kHeadDim + chunk * 8;
       const uint32_t to =
           stages + stage * Cut::kStageBytes + Tile::offset(i / Tile::kChunks, chunk);
-      ptx::copy_16(to, args.qkv + index * row_size(args.shape) + column, bytes);
+      ptx::copy_16(to, args.qkv + index * row_width(args.shape) + column, bytes);
       ptx::copy_16(to + Tile::kBytes, args.dout + index * args.shape.heads * kHeadDim + column,
                    bytes);
     }
@@ -384,17 +381,8 @@ void attend_backward_heads(cudaStream_t stream, const AttendBackwardArgs& args) 
 
 void attend_backward(cudaStream_t stream, const AttendBackwardArgs& args) {
   if (args.run_count == 0 || args.rows_max == 0) return;
-  const uint32_t size = args.shape.head_dim;
-  const auto call = size == 16    ? attend_backward_heads<16>
-                    : size == 32  ? attend_backward_heads<32>
-                    : size == 64  ? attend_backward_heads<64>
-                    : size == 128 ? attend_backward_heads<128>
-                                  : nullptr;
-  if (call == nullptr) {
-    throw Error("attend_backward: a head size of " + std::to_string(size) +
-                "; on a card it must be 16, 32, 64 or 128");
-  }
-  call(stream, args);
+  with_head_size(args.shape, "attend_backward",
+                 [&](auto size) { attend_backward_heads<decltype(size)::value>(stream, args); });
 }
 
 }  // namespace thespis::gpu::cuda

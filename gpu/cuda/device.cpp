@@ -43,7 +43,8 @@ class Event final : public DeviceEvent {
 
 class Stream final : public DeviceStream {
  public:
-  explicit Stream(int index) : index_(index) {
+  Stream(int index, std::shared_ptr<Algorithms> algorithms)
+      : index_(index), matrices_(std::move(algorithms)) {
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
   }
   ~Stream() override {
@@ -99,6 +100,9 @@ class Stream final : public DeviceStream {
   }
   void scatter_add_rows(const ScatterAddArgs& a) override { cuda::scatter_add_rows(enter(), a); }
   void linear(const on_device::LinearArgs& a) override { matrices_.linear(enter(), a); }
+  void gated_linear(const on_device::GatedLinearArgs& a) override {
+    matrices_.gated_linear(enter(), a);
+  }
   void linear_input_gradient(const on_device::LinearInputGradientArgs& a) override {
     matrices_.input_gradient(enter(), a);
   }
@@ -118,7 +122,7 @@ class Stream final : public DeviceStream {
   void swiglu(const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) override {
     cuda::swiglu(enter(), gate_up, rows, width, y);
   }
-  void swiglu_backward(const Bf16* gate_up, const Bf16* dy, size_t rows, uint32_t width,
+  void swiglu_backward(const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width,
                        Bf16* dgate_up) override {
     cuda::swiglu_backward(enter(), gate_up, dy, rows, width, dgate_up);
   }
@@ -187,11 +191,12 @@ class Card final : public Device {
   void release_host(void* at) noexcept override { cudaFreeHost(at); }
   std::unique_ptr<DeviceStream> make_stream() override {
     check(cudaSetDevice(index_), "choosing the card");
-    return std::make_unique<Stream>(index_);
+    return std::make_unique<Stream>(index_, algorithms_);
   }
 
  private:
   const int index_;
+  const std::shared_ptr<Algorithms> algorithms_ = std::make_shared<Algorithms>();
   cudaDeviceProp properties_;
 };
 

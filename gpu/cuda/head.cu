@@ -17,27 +17,34 @@ __global__ void log_prob_kernel(LogProbArgs a) {
   a.lse[row] = s.greatest + log_sum;
 }
 
-__global__ void log_prob_backward_kernel(LogProbBackwardArgs a) {
+/// A round reads twice the bytes it writes, to the front of what all rounds so far have read.
+__global__ void __launch_bounds__(kHeadThreads) log_prob_backward_kernel(LogProbBackwardArgs a) {
   const size_t row = blockIdx.x;
-  const float* logits = a.logits + row * a.stride;
-  Bf16* out = a.dlogits + row * a.stride;
+  float* logits = a.logits + row * a.stride;
+  Bf16* out = reinterpret_cast<Bf16*>(logits);
   const float scale = a.inverse_temperatures[row], lse = a.lse[row];
   // dlogits = g / T (onehot - p).
   const float g = a.dlogprobs[row] * scale;
   const uint32_t target = static_cast<uint32_t>(a.targets[row]);
-  for (uint32_t c = threadIdx.x * kVector; c < a.stride; c += kHeadThreads * kVector) {
-    Eight d = {};
-    if (c < a.vocab) {
-      const float4 first = tempered(logits, c, a.vocab, scale);
-      const float4 second = c + 4 < a.vocab ? tempered(logits, c + 4, a.vocab, scale)
-                                            : make_float4(kLowest, kLowest, kLowest, kLowest);
-      const float z[kVector] = {first.x,  first.y,  first.z,  first.w,
-                                second.x, second.y, second.z, second.w};
+  constexpr uint32_t kRound = kHeadThreads * kVector;
+  float4 first, second;
+  const auto load = [&](uint32_t c) {
+    const float4 nothing = make_float4(kLowest, kLowest, kLowest, kLowest);
+    first = c < a.vocab ? tempered(logits, c, a.vocab, scale) : nothing;
+    second = c + 4 < a.vocab ? tempered(logits, c + 4, a.vocab, scale) : nothing;
+  };
+  load(threadIdx.x * kVector);
+  for (uint32_t begin = 0; begin < a.stride; begin += kRound) {
+    const uint32_t c = begin + threadIdx.x * kVector;
+    const float z[kVector] = {first.x,  first.y,  first.z,  first.w,
+                              second.x, second.y, second.z, second.w};
+    load(c + kRound);
+    Eight d;
 #pragma unroll
-      for (int i = 0; i < static_cast<int>(kVector); ++i)
-        d.at[i] = (c + i == target ? g : 0.0f) - g * __expf(z[i] - lse);
-    }
-    store8(out + c, d);
+    for (int i = 0; i < static_cast<int>(kVector); ++i)
+      d.at[i] = (c + i == target ? g : 0.0f) - g * __expf(z[i] - lse);
+    __syncthreads();  // All have what lies where they write.
+    if (c < a.stride) store8(out + c, d);
   }
 }
 

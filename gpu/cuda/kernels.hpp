@@ -36,13 +36,14 @@ void scatter_rows(cudaStream_t, const Bf16* in, const int32_t* indices, size_t r
 void scatter_add_rows(cudaStream_t, const ScatterAddArgs&);
 void next_rows(cudaStream_t, const NextRowsArgs&);
 void swiglu(cudaStream_t, const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y);
-void swiglu_backward(cudaStream_t, const Bf16* gate_up, const Bf16* dy, size_t rows, uint32_t width,
+void swiglu_backward(cudaStream_t, const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width,
                      Bf16* dgate_up);
 void rms_norm(cudaStream_t, const NormArgs&);
 void rms_norm_backward(cudaStream_t, const NormBackwardArgs&);
 void finish_qkv(cudaStream_t, const FinishQkvArgs&);
 void finish_qkv_backward(cudaStream_t, const FinishQkvBackwardArgs&);
 void attend(cudaStream_t, const AttendArgs&);
+void attend_pieces(cudaStream_t, const AttendArgs&);  ///< Runs of one row, in pages.
 void attend_backward(cudaStream_t, const AttendBackwardArgs&);
 void log_prob(cudaStream_t, const LogProbArgs&);
 void log_prob_backward(cudaStream_t, const LogProbBackwardArgs&);
@@ -50,6 +51,8 @@ void sample(cudaStream_t, const SampleArgs&);
 void squares(cudaStream_t, const SquaresArgs&);
 void adamw(cudaStream_t, const AdamWArgs&);
 
+/// *differs = 1 if the arrays differ, else 0; bytes a multiple of 16.
+void find_difference(cudaStream_t, const void* a, const void* b, size_t bytes, uint32_t* differs);
 /// sums[c] += parts[0][c] + parts[1][c] + ..., in order.
 void add_columns(cudaStream_t, const float* parts, uint32_t part_count, uint32_t width,
                  float* sums);

@@ -4,23 +4,25 @@
 #include <string>
 #include <type_traits>
 
-#include "gpu/cuda/vector.cuh"
+#include "gpu/cuda/hopper.cuh"
 #include "runtime/base/error.hpp"
 
 namespace thespis::gpu::cuda {
 namespace {
 
 constexpr uint32_t kBlockThreads = 256;
+// As many parts as there are sums stay few; so each has many rows under way.
+constexpr uint32_t kBackwardThreads = 512;
 constexpr uint32_t kRowThreadsMax = 1024;
 
 /// Threads of a row, rows of a block, vectors of a thread.
 struct RowShape {
   uint32_t threads, rows, vectors;
 };
-RowShape row_shape(uint32_t width) {
+RowShape row_shape(uint32_t width, uint32_t block_threads) {
   const uint32_t vectors = width / kVector;
   const uint32_t threads = min(round_up(vectors, kWarp), kRowThreadsMax);
-  return {threads, max(1u, kBlockThreads / threads), (vectors + threads - 1) / threads};
+  return {threads, max(1u, block_threads / threads), (vectors + threads - 1) / threads};
 }
 
 /// The sum over a row's threads, the same bits in each. All threads of the block call it.
@@ -41,7 +43,14 @@ __device__ float row_sum(float v) {
 template <int kVectors>
 __global__ void norm_kernel(NormArgs a) {
   const size_t row = size_t{blockIdx.x} * blockDim.y + threadIdx.y;
-  Eight x[kVectors];
+  Eight x[kVectors], weight[kVectors];
+#pragma unroll
+  for (int n = 0; n < kVectors; ++n) {
+    const uint32_t column = (threadIdx.x + n * blockDim.x) * kVector;
+    if (column < a.width) weight[n] = load8(a.weight + column);
+  }
+  ptx::let_next_start();  // First: a product's weights come in beside the product before this.
+  ptx::await_former();
   float sum = 0;
 #pragma unroll
   for (int n = 0; n < kVectors; ++n) {
@@ -57,9 +66,8 @@ __global__ void norm_kernel(NormArgs a) {
   for (int n = 0; n < kVectors; ++n) {
     const uint32_t column = (threadIdx.x + n * blockDim.x) * kVector;
     if (row >= a.rows || column >= a.width) continue;
-    const Eight w = load8(a.weight + column);
 #pragma unroll
-    for (int i = 0; i < static_cast<int>(kVector); ++i) x[n].at[i] *= inverse * w.at[i];
+    for (int i = 0; i < static_cast<int>(kVector); ++i) x[n].at[i] *= inverse * weight[n].at[i];
     store8(a.y + row * a.width + column, x[n]);
   }
 }
@@ -176,18 +184,17 @@ void with_vectors(uint32_t vectors, uint32_t width, const F& f) {
 
 void rms_norm(cudaStream_t stream, const NormArgs& a) {
   if (a.rows == 0) return;
-  const RowShape shape = row_shape(a.width);
+  const RowShape shape = row_shape(a.width, kBlockThreads);
   with_vectors(shape.vectors, a.width, [&](auto vectors) {
-    norm_kernel<decltype(vectors)::value>
-        <<<blocks_for(a.rows, shape.rows), dim3(shape.threads, shape.rows), 0, stream>>>(a);
+    launch_early(norm_kernel<decltype(vectors)::value>, dim3(blocks_for(a.rows, shape.rows)),
+                 dim3(shape.threads, shape.rows), 0, stream, "rms_norm", a);
   });
-  check_launch("rms_norm");
 }
 
 void rms_norm_backward(cudaStream_t stream, const NormBackwardArgs& a) {
   const NormArgs& f = a.forward;
   if (f.rows == 0) return;
-  const RowShape shape = row_shape(f.width);
+  const RowShape shape = row_shape(f.width, kBackwardThreads);
   const uint32_t parts = min(on_device::kColumnParts, blocks_for(f.rows, shape.rows));
   const size_t shared = size_t{shape.rows} * f.width * sizeof(float);
   with_vectors(shape.vectors, f.width, [&](auto vectors) {

@@ -1,67 +1,12 @@
-// What stands between the product of q, k, v and attention: bias, head norm, rotation, pages. A
-// thread holds eight pairs (i, i + head_dim / 2) of one head; a head's threads are neighbours.
+// The pass between the product of q, k, v and attention, and its backward.
 
-#include "gpu/cuda/vector.cuh"
+#include "gpu/cuda/qkv.cuh"
 #include "runtime/base/error.hpp"
 
 namespace thespis::gpu::cuda {
 namespace {
 
 constexpr uint32_t kThreads = 256;
-
-/// Where a thread's sixteen values lie in a row, and what they belong to.
-struct Unit {
-  uint32_t head, low, high;  // Of all heads: q, k, v; first columns of the two halves.
-  uint32_t dim;              // Of the first value, within the head.
-  bool rotates;
-};
-__device__ Unit unit_of(const AttendShape& s, uint32_t index) {
-  const uint32_t units = s.head_dim / (2 * kVector);  // Of one head; a power of two.
-  Unit u;
-  u.head = index / units;
-  u.dim = index % units * kVector;
-  u.low = u.head * s.head_dim + u.dim;
-  u.high = u.low + s.head_dim / 2;
-  u.rotates = u.head < s.heads + s.kv_heads;
-  return u;
-}
-
-/// Sum over the threads of a head, the same bits in each. All lanes of the warp call it.
-__device__ float head_sum(float v, uint32_t units) {
-  for (uint32_t step = units / 2; step > 0; step /= 2) v += __shfl_xor_sync(0xffffffffu, v, step);
-  return v;
-}
-
-__device__ void rotate(Eight& low, Eight& high, const float* table, uint32_t half, bool back) {
-#pragma unroll
-  for (int i = 0; i < static_cast<int>(kVector); ++i) {
-    const float c = table[i], s = back ? -table[half + i] : table[half + i];
-    const float a = low.at[i], b = high.at[i];
-    low.at[i] = a * c - b * s;
-    high.at[i] = b * c + a * s;
-  }
-}
-
-__device__ const Bf16* norm_weight(const FinishQkvArgs& a, const Unit& u) {
-  if (a.q_norm == nullptr || !u.rotates) return nullptr;
-  return (u.head < a.shape.heads ? a.q_norm : a.k_norm) + u.dim;
-}
-
-__device__ void store_in_page(const FinishQkvArgs& a, size_t row, const Unit& u, const Eight& low,
-                              const Eight& high) {
-  const AttendShape& s = a.shape;
-  if (u.head < s.heads) return;
-  const bool value = !u.rotates;
-  const uint32_t kv_head = u.head - s.heads - (value ? s.kv_heads : 0);
-  const uint32_t position = a.positions[row];
-  const uint32_t page =
-      a.pages.table[size_t{a.table_rows[row]} * a.pages.table_stride + position / kPageTokens];
-  Bf16* to = a.pages.base +
-             ((size_t{page} * s.kv_heads + kv_head) * 2 + value) * kPageTokens * s.head_dim +
-             size_t{position % kPageTokens} * s.head_dim + u.dim;
-  store8(to, low);
-  store8(to + s.head_dim / 2, high);
-}
 
 __global__ void finish_kernel(FinishQkvArgs a) {
   const AttendShape& s = a.shape;
@@ -70,37 +15,10 @@ __global__ void finish_kernel(FinishQkvArgs a) {
   const bool mine = at < a.rows * row_units;
   const size_t row = mine ? at / row_units : 0;
   const Unit u = unit_of(s, mine ? static_cast<uint32_t>(at % row_units) : 0);
-  const Bf16* from = a.in + row * s.qkv_size();
-  Eight low = load8(from + u.low), high = load8(from + u.high);
-  if (a.bias != nullptr) {
-    const Eight l = load8(a.bias + u.low), h = load8(a.bias + u.high);
-#pragma unroll
-    for (int i = 0; i < static_cast<int>(kVector); ++i) {
-      low.at[i] += l.at[i];
-      high.at[i] += h.at[i];
-    }
-  }
-  if (a.q_norm != nullptr) {
-    float sum = 0;
-#pragma unroll
-    for (int i = 0; i < static_cast<int>(kVector); ++i)
-      sum = fmaf(low.at[i], low.at[i], fmaf(high.at[i], high.at[i], sum));
-    sum = head_sum(sum, s.head_dim / (2 * kVector));
-    if (const Bf16* weight = norm_weight(a, u)) {
-      const float inverse = rsqrtf(sum / static_cast<float>(s.head_dim) + a.eps);
-      const Eight l = load8(weight), h = load8(weight + s.head_dim / 2);
-#pragma unroll
-      for (int i = 0; i < static_cast<int>(kVector); ++i) {
-        low.at[i] *= inverse * l.at[i];
-        high.at[i] *= inverse * h.at[i];
-      }
-    }
-  }
+  Eight low, high;
+  finish_unit(a, row, a.positions[row], u, low, high);
   if (!mine) return;
-  if (u.rotates)
-    rotate(low, high, a.rope_table + size_t{a.positions[row]} * s.head_dim + u.dim, s.head_dim / 2,
-           false);
-  if (a.pages.base != nullptr) store_in_page(a, row, u, low, high);
+  if (a.pages.base != nullptr) store_in_page(a, a.table_rows[row], a.positions[row], u, low, high);
   Bf16* to = a.out + row * s.qkv_size();
   store8(to + u.low, low);
   store8(to + u.high, high);

@@ -1,6 +1,7 @@
 // Operations that treat rows or elements one by one.
 
-#include "gpu/cuda/vector.cuh"
+#include "gpu/cuda/hopper.cuh"
+#include "gpu/cuda/swiglu.cuh"
 
 namespace thespis::gpu::cuda {
 namespace {
@@ -21,6 +22,8 @@ __global__ void move_rows_kernel(const Bf16* in, const int32_t* indices, size_t 
                                  uint32_t vectors, Bf16* out) {
   const size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x;
   const size_t row = at / vectors, vector = at % vectors;
+  ptx::await_former();
+  ptx::let_next_start();
   if (row >= rows) return;
   const size_t other = static_cast<size_t>(indices[row]);
   const auto* from = reinterpret_cast<const uint4*>(in);
@@ -51,6 +54,8 @@ __global__ void scatter_add_kernel(ScatterAddArgs a) {
 
 __global__ void next_rows_kernel(NextRowsArgs a) {
   const size_t row = size_t{blockIdx.x} * kThreads + threadIdx.x;
+  ptx::await_former();
+  ptx::let_next_start();
   if (row >= a.rows) return;
   const uint32_t slot = a.slots[row];
   const bool pads = slot == a.padding;
@@ -61,39 +66,47 @@ __global__ void next_rows_kernel(NextRowsArgs a) {
   if (!pads) a.slot_positions[slot] = position + 1;
 }
 
-__device__ float sigmoid(float x) {
-  return 1.0f / (1.0f + __expf(-x));
+__global__ void find_difference_kernel(const uint4* a, const uint4* b, size_t size,
+                                       uint32_t* differs) {
+  for (size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x; at < size;
+       at += size_t{gridDim.x} * kThreads) {
+    const uint4 x = a[at], y = b[at];
+    if (x.x != y.x || x.y != y.y || x.z != y.z || x.w != y.w) *differs = 1;
+  }
 }
 
 __global__ void swiglu_kernel(const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) {
   const uint32_t vectors = width / kVector;
   const size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x;
   const size_t row = at / vectors, column = at % vectors * kVector;
+  ptx::await_former();
+  ptx::let_next_start();
   if (row >= rows) return;
   const Bf16* from = gate_up + row * 2 * width + column;
   Eight gate = load8(from);
   const Eight up = load8(from + width);
 #pragma unroll
-  for (int i = 0; i < static_cast<int>(kVector); ++i)
-    gate.at[i] = gate.at[i] * sigmoid(gate.at[i]) * up.at[i];
+  for (int i = 0; i < static_cast<int>(kVector); ++i) gate.at[i] = swiglu_of(gate.at[i], up.at[i]);
   store8(y + row * width + column, gate);
 }
 
-__global__ void swiglu_backward_kernel(const Bf16* gate_up, const Bf16* dy, size_t rows,
-                                       uint32_t width, Bf16* dgate_up) {
+__global__ void swiglu_backward_kernel(const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width,
+                                       Bf16* dgate_up) {
   const uint32_t vectors = width / kVector;
   const size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x;
   const size_t row = at / vectors, column = at % vectors * kVector;
   if (row >= rows) return;
   const size_t from = row * 2 * width + column;
   Eight gate = load8(gate_up + from), up = load8(gate_up + from + width);
-  const Eight d = load8(dy + row * width + column);
+  Eight d = load8(dy + row * width + column);
 #pragma unroll
   for (int i = 0; i < static_cast<int>(kVector); ++i) {
     const float g = gate.at[i], s = sigmoid(g), u = up.at[i];
     gate.at[i] = d.at[i] * u * s * (1.0f + g * (1.0f - s));
     up.at[i] = d.at[i] * g * s;
+    d.at[i] = swiglu_of(g, u);
   }
+  store8(dy + row * width + column, d);
   store8(dgate_up + from, gate);
   store8(dgate_up + from + width, up);
 }
@@ -110,18 +123,16 @@ void gather_rows(cudaStream_t stream, const Bf16* table, const int32_t* indices,
                  uint32_t width, Bf16* out) {
   if (rows == 0) return;
   const uint32_t vectors = width / kVector;
-  move_rows_kernel<false><<<blocks_for(rows * vectors, kThreads), kThreads, 0, stream>>>(
-      table, indices, rows, vectors, out);
-  check_launch("gather_rows");
+  launch_early(move_rows_kernel<false>, dim3(blocks_for(rows * vectors, kThreads)), kThreads, 0,
+               stream, "gather_rows", table, indices, rows, static_cast<uint32_t>(vectors), out);
 }
 
 void scatter_rows(cudaStream_t stream, const Bf16* in, const int32_t* indices, size_t rows,
                   uint32_t width, Bf16* out) {
   if (rows == 0) return;
   const uint32_t vectors = width / kVector;
-  move_rows_kernel<true><<<blocks_for(rows * vectors, kThreads), kThreads, 0, stream>>>(
-      in, indices, rows, vectors, out);
-  check_launch("scatter_rows");
+  launch_early(move_rows_kernel<true>, dim3(blocks_for(rows * vectors, kThreads)), kThreads, 0,
+               stream, "scatter_rows", in, indices, rows, static_cast<uint32_t>(vectors), out);
 }
 
 void scatter_add_rows(cudaStream_t stream, const ScatterAddArgs& a) {
@@ -130,20 +141,27 @@ void scatter_add_rows(cudaStream_t stream, const ScatterAddArgs& a) {
   check_launch("scatter_add_rows");
 }
 
+void find_difference(cudaStream_t stream, const void* a, const void* b, size_t bytes,
+                     uint32_t* differs) {
+  check(cudaMemsetAsync(differs, 0, sizeof(*differs), stream), "clearing memory");
+  find_difference_kernel<<<min(blocks_for(bytes / 16, kThreads), 4096u), kThreads, 0, stream>>>(
+      static_cast<const uint4*>(a), static_cast<const uint4*>(b), bytes / 16, differs);
+  check_launch("find_difference");
+}
+
 void next_rows(cudaStream_t stream, const NextRowsArgs& a) {
   if (a.rows == 0) return;
-  next_rows_kernel<<<blocks_for(a.rows, kThreads), kThreads, 0, stream>>>(a);
-  check_launch("next_rows");
+  launch_early(next_rows_kernel, dim3(blocks_for(a.rows, kThreads)), kThreads, 0, stream,
+               "next_rows", a);
 }
 
 void swiglu(cudaStream_t stream, const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) {
   if (rows == 0) return;
-  swiglu_kernel<<<blocks_for(rows * (width / kVector), kThreads), kThreads, 0, stream>>>(
-      gate_up, rows, width, y);
-  check_launch("swiglu");
+  launch_early(swiglu_kernel, dim3(blocks_for(rows * (width / kVector), kThreads)), kThreads, 0,
+               stream, "swiglu", gate_up, rows, width, y);
 }
 
-void swiglu_backward(cudaStream_t stream, const Bf16* gate_up, const Bf16* dy, size_t rows,
+void swiglu_backward(cudaStream_t stream, const Bf16* gate_up, Bf16* dy, size_t rows,
                      uint32_t width, Bf16* dgate_up) {
   if (rows == 0) return;
   swiglu_backward_kernel<<<blocks_for(rows * (width / kVector), kThreads), kThreads, 0, stream>>>(

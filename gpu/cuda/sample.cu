@@ -3,6 +3,7 @@
 
 #include <cfloat>
 
+#include "gpu/cuda/hopper.cuh"
 #include "gpu/cuda/softmax.cuh"
 #include "runtime/base/error.hpp"
 
@@ -166,6 +167,8 @@ __global__ void sample_kernel(SampleArgs a) {
   __shared__ float masses[4 * kFoursMax];
   __shared__ uint32_t owner;
   __shared__ double left;
+  ptx::await_former();
+  ptx::let_next_start();
   const uint32_t slot = a.slots[blockIdx.x];
   const Draw draw = a.draws[slot];
   Row row{a.logits + size_t{blockIdx.x} * a.stride, a.vocab, draw.inverse_temperature, 0};
@@ -228,8 +231,8 @@ void sample(cudaStream_t stream, const SampleArgs& a) {
   if (a.vocab > 4 * kFoursMax * kHeadThreads)
     throw Error("cuda: a vocabulary of " + std::to_string(a.vocab) + ": at most " +
                 std::to_string(4 * kFoursMax * kHeadThreads));
-  sample_kernel<<<static_cast<uint32_t>(a.rows), kHeadThreads, 0, stream>>>(a);
-  check_launch("sample");
+  launch_early(sample_kernel, dim3(static_cast<uint32_t>(a.rows)), kHeadThreads, 0, stream,
+               "sample", a);
 }
 
 }  // namespace thespis::gpu::cuda

@@ -35,14 +35,17 @@ __device__ inline Softmax merge(Softmax a, Softmax b) {
   return a;
 }
 
-/// Four elements of a row from `column` on; those beyond the vocabulary are kLowest.
-__device__ inline float4 tempered(const float* row, uint32_t column, uint32_t vocab, float scale) {
-  float4 z = *reinterpret_cast<const float4*>(row + column);
-  z.x = z.x * scale;
+/// Four elements of a row as they lie at `column`, tempered; those beyond the vocabulary are
+/// kLowest.
+__device__ inline float4 tempered(float4 z, uint32_t column, uint32_t vocab, float scale) {
+  z.x = column < vocab ? z.x * scale : kLowest;
   z.y = column + 1 < vocab ? z.y * scale : kLowest;
   z.z = column + 2 < vocab ? z.z * scale : kLowest;
   z.w = column + 3 < vocab ? z.w * scale : kLowest;
   return z;
+}
+__device__ inline float4 tempered(const float* row, uint32_t column, uint32_t vocab, float scale) {
+  return tempered(*reinterpret_cast<const float4*>(row + column), column, vocab, scale);
 }
 
 __device__ inline void add(Softmax& s, float z) {
@@ -51,18 +54,35 @@ __device__ inline void add(Softmax& s, float z) {
   s.weighted = __fmaf_rn(e, d, s.weighted);
 }
 
-/// This thread's elements: every kHeadThreads-th four.
+/// This thread's elements: every kHeadThreads-th four. Some fours at a time, the next on their way.
 __device__ inline Softmax thread_softmax(const float* row, uint32_t vocab, float scale) {
+  constexpr uint32_t kStep = kHeadThreads * 4, kFours = 4;
+  const uint32_t last = (vocab - 1) / 4 * 4;
+  float4 next[kFours];
+  const auto load = [&](uint32_t first) {
+#pragma unroll
+    for (uint32_t i = 0; i < kFours; ++i)
+      next[i] = *reinterpret_cast<const float4*>(row + min(first + i * kStep, last));
+  };
   Softmax s;
-#pragma unroll 2
-  for (uint32_t c = threadIdx.x * 4; c < vocab; c += kHeadThreads * 4) {
-    const float4 z = tempered(row, c, vocab, scale);
-    const float greatest = fmaxf(fmaxf(z.x, z.y), fmaxf(z.z, z.w));
+  load(threadIdx.x * 4);
+  for (uint32_t first = threadIdx.x * 4; first < vocab; first += kStep * kFours) {
+    float4 z[kFours];
+    float greatest = s.greatest;
+#pragma unroll
+    for (uint32_t i = 0; i < kFours; ++i) {
+      z[i] = tempered(next[i], first + i * kStep, vocab, scale);
+      greatest = fmaxf(greatest, fmaxf(fmaxf(z[i].x, z[i].y), fmaxf(z[i].z, z[i].w)));
+    }
+    load(first + kStep * kFours);
     if (greatest > s.greatest) raise(s, greatest);
-    add(s, z.x);
-    add(s, z.y);
-    add(s, z.z);
-    add(s, z.w);
+#pragma unroll
+    for (const float4& four : z) {
+      add(s, four.x);
+      add(s, four.y);
+      add(s, four.z);
+      add(s, four.w);
+    }
   }
   return s;
 }

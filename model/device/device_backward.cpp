@@ -8,11 +8,16 @@ namespace thespis::model {
 
 using gpu::Bf16;
 
-void DeviceExecutor::linear_backward(const OpRecord& op, const Block& block, const Bf16* dy,
-                                     size_t dy_stride, const Bf16* x, Bf16* dx) {
+void DeviceExecutor::add_weight_gradient(const OpRecord& op, const Block& block, const Bf16* dy,
+                                         size_t dy_stride, const Bf16* x) {
   const MatrixSpec& m = plan_.matrices()[op.matrix];
   stream_.weight_gradient(
       {dy, dy_stride, x, block.count, m.outputs, m.inputs, gradients_ + m.offset});
+}
+
+void DeviceExecutor::add_input_gradient(const OpRecord& op, const Block& block, const Bf16* dy,
+                                        size_t dy_stride, Bf16* dx) {
+  const MatrixSpec& m = plan_.matrices()[op.matrix];
   stream_.linear_input_gradient(
       {dy, dy_stride, block.count, weights_->at(m.offset), m.outputs, m.inputs, op.accumulate, dx});
 }
@@ -22,14 +27,19 @@ void DeviceExecutor::log_prob_backward(const OpRecord& op, const Block& block, c
   stream_.log_prob_backward(
       {logits_.data(), block.count, logits_stride(), plan_.matrices()[op.matrix].outputs,
        batch_->inverse_temperatures + block.first, batch_->targets + block.first,
-       batch_->lse + block.first, dlogprobs_ + block.first, dlogits_.data()});
-  linear_backward(op, block, dlogits_.data(), logits_stride(), x, dx);
+       batch_->lse + block.first, dlogprobs_ + block.first});
+  const auto* dlogits = reinterpret_cast<const Bf16*>(logits_.data());
+  const size_t stride = 2 * size_t{logits_stride()};
+  add_weight_gradient(op, block, dlogits, stride, x);
+  add_input_gradient(op, block, dlogits, stride, dx);
 }
 
 void DeviceExecutor::recompute(const Segment& segment, const Block& block) {
   for (uint32_t i = 0; i < segment.op_count; ++i) {
     const OpRecord& op = plan_.ops()[segment.first_op + i];
-    if (op.output != kNone && memory().recomputed[op.output].offset != kNone)
+    // A gate's output comes out of its backward.
+    if (op.output != kNone && memory().recomputed[op.output].offset != kNone &&
+        op.kind != OpKind::kSwiGlu)
       run_forward(op, block, memory().recomputed);
   }
 }
@@ -120,13 +130,18 @@ void DeviceExecutor::run_backward(const OpRecord& op, const Block& block) {
       return;
     }
     case OpKind::kLinear:
-      return linear_backward(op, block, dy, width, x, dx);
+      if ((&op - 1)->kind != OpKind::kSwiGlu) add_weight_gradient(op, block, dy, width, x);
+      return add_input_gradient(op, block, dy, width, dx);
     case OpKind::kAttend:
       return stream_.attend_backward(
           {plan_.attend_shape(), x, batch_->runs, batch_->run_count, batch_->rows_max, batch_->rows,
            at(m.values[op.output], op.output, block), lse(block), dy, dx, delta_.data()});
-    case OpKind::kSwiGlu:
-      return stream_.swiglu_backward(x, dy, block.count, width, dx);
+    case OpKind::kSwiGlu: {
+      stream_.swiglu_backward(x, dy, block.count, width, dx);
+      const OpRecord& next = *(&op + 1);  // Its input's gradient, dy, is that input now.
+      const Bf16* dnext = at(m.gradients[next.output], next.output, block);
+      return add_weight_gradient(next, block, dnext, plan_.width(next.output), dy);
+    }
     case OpKind::kLogProb:
       return log_prob_backward(op, block, x, dx);
   }

@@ -6,8 +6,7 @@ DeviceDownloads::~DeviceDownloads() {
   for (void* block : blocks_) device_->release_host(block);
 }
 
-DeviceDownloads::Download DeviceDownloads::begin(gpu::DeviceStream& stream, const int32_t* tokens,
-                                                 const float* logprobs, const float* log_kept,
+DeviceDownloads::Download DeviceDownloads::begin(gpu::DeviceStream& stream, const int32_t* drawn,
                                                  uint32_t rows) {
   if (idle_.empty()) {
     idle_.push_back(blocks_.size());
@@ -16,9 +15,8 @@ DeviceDownloads::Download DeviceDownloads::begin(gpu::DeviceStream& stream, cons
   }
   Download download{idle_.back(), rows, stream.make_event()};
   idle_.pop_back();
-  stream.download(tokens_of(download.block), tokens, rows * sizeof(int32_t));
-  stream.download(logprobs_of(download.block), logprobs, rows * sizeof(float));
-  stream.download(log_kept_of(download.block), log_kept, rows * sizeof(float));
+  static_assert(sizeof(int32_t) == sizeof(float));
+  stream.download(tokens_of(download.block), drawn, (2 * rows_max_ + rows) * sizeof(int32_t));
   stream.record(*download.done);
   return download;
 }

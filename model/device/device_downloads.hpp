@@ -23,9 +23,9 @@ class DeviceDownloads {
     uint32_t rows;
     std::unique_ptr<gpu::DeviceEvent> done;
   };
-  /// Enqueues it after the work that draws them.
-  Download begin(gpu::DeviceStream& stream, const int32_t* tokens, const float* logprobs,
-                 const float* log_kept, uint32_t rows);
+  /// Enqueues it after the work that draws them: `drawn` is rows_max tokens, as many log-probs and
+  /// as many log_kept, for one copy costs less than three.
+  Download begin(gpu::DeviceStream& stream, const int32_t* drawn, uint32_t rows);
   /// Waits for it; calls take(row, token, logprob, log_kept) for each row.
   template <class Take>
   void end(const Download& download, const Take& take) {

@@ -9,8 +9,8 @@ namespace {
 
 using gpu::Bf16;
 
-// The logits of so many bytes at a time.
-constexpr uint64_t kLogitsBytes = uint64_t{1} << 30;
+// The logits of so many bytes at a time; their gradient takes their place.
+constexpr uint64_t kLogitsBytes = uint64_t{3} << 29;
 constexpr uint32_t kHeadRowsMin = 64, kHeadRowsMax = 4096;
 
 }  // namespace
@@ -47,7 +47,6 @@ void DeviceExecutor::reserve(uint32_t rows, uint32_t head_rows, uint32_t runs, u
   const uint64_t logits = uint64_t{std::min(head_rows, head_capacity_)} * logits_stride();
   logits_.reserve(device, logits, "logits");
   if (trains) {
-    dlogits_.reserve(device, logits, "the gradient of logits");
     const uint32_t widest = std::max(shape.qkv_size(), plan_.config().hidden_size);
     columns_.reserve(device, gpu::on_device::column_scratch(widest), "sums over columns");
   }
@@ -115,6 +114,18 @@ bool DeviceExecutor::finishes_qkv(size_t index) const {
   return ops[index].kind == OpKind::kRope && ops[index - 1].kind != OpKind::kHeadNorm;
 }
 
+/// True where attention does that too.
+bool DeviceExecutor::attend_finishes() const {
+  return gpu::on_device::attend_finishes(plan_.attend_shape(), batch_->rows_max,
+                                         kv_.pages.base != nullptr);
+}
+
+/// True for the product whose gate the walk takes at once: it keeps nothing.
+bool DeviceExecutor::is_gate(size_t index) const {
+  return purpose_ == Purpose::kForward && plan_.ops()[index].kind == OpKind::kLinear &&
+         plan_.ops()[index + 1].kind == OpKind::kSwiGlu;
+}
+
 gpu::DevicePages DeviceExecutor::layer_pages() const {
   gpu::DevicePages pages = kv_.pages;
   if (pages.base != nullptr) pages.base += layer_ * kv_.layer_stride;
@@ -176,21 +187,37 @@ void DeviceExecutor::run_forward(const OpRecord& op, const Block& block,
       return stream_.rms_norm(norm_args(op, block, x, y));
     case OpKind::kHeadNorm:
     case OpKind::kRope:
-      if (finishes_qkv(index_of(op))) stream_.finish_qkv(finish_args(index_of(op), block));
+      if (finishes_qkv(index_of(op)) && !attend_finishes())
+        stream_.finish_qkv(finish_args(index_of(op), block));
       return;
     case OpKind::kLinear: {
       const MatrixSpec& m = plan_.matrices()[op.matrix];
+      if (is_gate(index_of(op))) {
+        const ValueId gated = (&op + 1)->output;
+        return stream_.gated_linear({x, block.count, weights_->at(m.offset), m.outputs / 2,
+                                     m.inputs, y, at(outputs[gated], gated, block)});
+      }
       const Bf16* residual =
           op.residual == kNone ? nullptr : at(memory().values[op.residual], op.residual, block);
       return stream_.linear({x, block.count, weights_->at(m.offset), m.outputs, m.inputs, residual,
                              y, nullptr, m.outputs});
     }
-    case OpKind::kAttend:
-      return stream_.attend({plan_.attend_shape(), x, batch_->runs, batch_->run_count,
-                             batch_->rows_max, batch_->keys_max, layer_pages(), y, lse(block),
-                             attend_scratch_.data()});
+    case OpKind::kAttend: {
+      gpu::on_device::AttendArgs a{plan_.attend_shape(), x,
+                                   batch_->runs,         batch_->run_count,
+                                   batch_->rows_max,     batch_->keys_max,
+                                   layer_pages(),        y,
+                                   lse(block),           attend_scratch_.data()};
+      if (!attend_finishes()) return stream_.attend(a);
+      size_t index = index_of(op) - 1;
+      while (!finishes_qkv(index)) --index;
+      const gpu::on_device::FinishQkvArgs unfinished = finish_args(index, block);
+      a.unfinished = &unfinished;
+      return stream_.attend(a);
+    }
     case OpKind::kSwiGlu:
-      return stream_.swiglu(x, block.count, width, y);
+      if (!is_gate(index_of(op) - 1)) stream_.swiglu(x, block.count, width, y);
+      return;
     case OpKind::kLogProb: {
       logits(op, block, x);
       return log_prob(op, block);
@@ -209,6 +236,7 @@ void DeviceExecutor::log_prob(const OpRecord& op, const Block& block) {
     a.vocab = vocab;
     a.slots += block.first;
     a.tokens += block.first;
+    a.log_kept += block.first;
     a.logprobs = batch_->logprobs + block.first;
     return stream_.sample(a);
   }

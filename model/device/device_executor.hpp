@@ -51,14 +51,18 @@ class DeviceExecutor {
   void train_head(const Segment& segment, std::span<const HeadRows> parts, const Loss& loss);
   void log_prob(const OpRecord& op, const Block& block);
   void log_prob_backward(const OpRecord& op, const Block& block, const gpu::Bf16* x, gpu::Bf16* dx);
-  void linear_backward(const OpRecord& op, const Block& block, const gpu::Bf16* dy,
-                       size_t dy_stride, const gpu::Bf16* x, gpu::Bf16* dx);
+  void add_weight_gradient(const OpRecord& op, const Block& block, const gpu::Bf16* dy,
+                           size_t dy_stride, const gpu::Bf16* x);
+  void add_input_gradient(const OpRecord& op, const Block& block, const gpu::Bf16* dy,
+                          size_t dy_stride, gpu::Bf16* dx);
   void logits(const OpRecord& op, const Block& block, const gpu::Bf16* x);
   gpu::on_device::FinishQkvArgs finish_args(size_t index, const Block& block);
   gpu::DevicePages layer_pages() const;
   gpu::on_device::NormArgs norm_args(const OpRecord& op, const Block& block, const gpu::Bf16* x,
                                      gpu::Bf16* y) const;
   bool finishes_qkv(size_t index) const;
+  bool attend_finishes() const;
+  bool is_gate(size_t index) const;
   size_t index_of(const OpRecord& op) const {
     return static_cast<size_t>(&op - plan_.ops().data());
   }
@@ -76,7 +80,7 @@ class DeviceExecutor {
   gpu::DeviceStream& stream_;
   uint32_t capacity_ = 0;       // Rows.
   uint32_t head_capacity_ = 0;  // Rows of one piece of logits.
-  DeviceArray<gpu::Bf16> whole_, block_, dlogits_;
+  DeviceArray<gpu::Bf16> whole_, block_;
   DeviceArray<float> logits_, lse_, columns_, delta_;
   DeviceArray<uint8_t> attend_scratch_;
 

@@ -63,9 +63,8 @@ struct DeviceGenerator::State {
 
   // Of decode steps: addresses that graphs know.
   DeviceArray<uint32_t> row_slots, positions;
-  DeviceArray<int32_t> tokens, drawn_tokens, every_row;
+  DeviceArray<int32_t> tokens, results, every_row;
   DeviceArray<gpu::DeviceRun> runs;
-  DeviceArray<float> logprobs, log_kept;
   std::vector<uint32_t> uploaded_slots;
   // Of prefills.
   DeviceArray<uint32_t> prefill_slots, prefill_positions, prefill_table_rows;
@@ -83,6 +82,8 @@ struct DeviceGenerator::State {
   void preempt(Flight& f);
   void release(Flight& f);
   DeviceBatch decode_batch(uint32_t rows, uint32_t keys) const;
+  float* logprobs() const { return reinterpret_cast<float*>(results.data() + rows_max); }
+  float* log_kept() const { return logprobs() + rows_max; }
   void launch(uint32_t rows, uint32_t keys);
   void enqueue_results(std::vector<FlightPtr> rows);
   void take(const Drawn& drawn, std::vector<FinishedSequence>& finished);
@@ -113,9 +114,7 @@ DeviceGenerator::State::State(std::shared_ptr<DeviceModel> on, std::shared_ptr<c
   positions = {device, rows_max, "a decode step"};
   tokens = {device, rows_max, "a decode step"};
   runs = {device, rows_max, "a decode step"};
-  drawn_tokens = {device, rows_max, "a decode step"};
-  logprobs = {device, rows_max, "a decode step"};
-  log_kept = {device, rows_max, "a decode step"};
+  results = {device, 3 * size_t{rows_max}, "a decode step"};
   std::vector<int32_t> rows(rows_max);
   for (uint32_t r = 0; r < rows_max; ++r) rows[r] = static_cast<int32_t>(r);
   memory.put(*stream, every_row, rows);
@@ -156,9 +155,9 @@ void DeviceGenerator::State::prefill(const std::vector<FlightPtr>& wave) {
     batch.run_count = static_cast<uint32_t>(row_runs.size());
     batch.head_count = static_cast<uint32_t>(heads.size());
     batch.head_rows = memory.put(*stream, prefill_heads, heads);
-    batch.logprobs = logprobs.data();
-    batch.draw = slots.draw(memory.put(*stream, prefill_slots, head_slots), drawn_tokens.data(),
-                            log_kept.data());
+    batch.logprobs = logprobs();
+    batch.draw =
+        slots.draw(memory.put(*stream, prefill_slots, head_slots), results.data(), log_kept());
     executor.forward(*weights, batch, kv);
     if (!drawing.empty()) enqueue_results(std::move(drawing));
     drawing.clear();
@@ -237,8 +236,8 @@ DeviceBatch DeviceGenerator::State::decode_batch(uint32_t rows, uint32_t keys) c
   b.rows_max = 1;
   b.keys_max = keys;
   b.head_rows = every_row.data();
-  b.logprobs = logprobs.data();
-  b.draw = slots.draw(row_slots.data(), drawn_tokens.data(), log_kept.data());
+  b.logprobs = logprobs();
+  b.draw = slots.draw(row_slots.data(), results.data(), log_kept());
   return b;
 }
 
@@ -285,8 +284,7 @@ void DeviceGenerator::State::decode() {
 void DeviceGenerator::State::enqueue_results(std::vector<FlightPtr> rows) {
   for (const FlightPtr& f : rows) ++f->pending;
   const auto count = static_cast<uint32_t>(rows.size());
-  auto download =
-      downloads.begin(*stream, drawn_tokens.data(), logprobs.data(), log_kept.data(), count);
+  auto download = downloads.begin(*stream, results.data(), count);
   under_way.push_back({std::move(rows), policy->version(), weights, std::move(download)});
 }
 

@@ -257,11 +257,13 @@ TEST_CASE_METHOD(Fixture, "device: swiglu, embeddings, and rows that come back")
   auto* to = card.make<gpu::Bf16>(size_t{rows} * wide);
   auto* back = card.make<gpu::Bf16>(size_t{rows} * 2 * wide);
   stream.swiglu(x, rows, wide, to);
-  stream.swiglu_backward(x, card.put_bf16(dy), rows, wide, back);
+  auto* dy_then_y = card.put_bf16(dy);
+  stream.swiglu_backward(x, dy_then_y, rows, wide, back);
   y.resize(size_t{rows} * wide);
   dgate_up.resize(size_t{rows} * 2 * wide);
   CHECK(distance(card.get_bf16(to, y.size()), y) < kBf16);
   CHECK(distance(card.get_bf16(back, dgate_up.size()), dgate_up) < kBf16);
+  CHECK(test::same_bits(card.get_bf16(dy_then_y, y.size()), card.get_bf16(to, y.size())));
 
   const std::vector<int32_t> indices{5, 0, 76, 33};
   auto* picked = card.make<gpu::Bf16>(4 * wide);
