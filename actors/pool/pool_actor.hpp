@@ -42,8 +42,13 @@ class PoolActor : public caf::event_based_actor {
 
   const char* name() const override { return "pool"; }
 
-  /// Promises refer back to their actor: with them it would never be freed.
-  void on_exit() override { jobs_.clear(); }
+  /// Promises refer back to their actor, and who hears of alarms asks it for its queue: with them
+  /// neither would ever be freed.
+  void on_exit() override {
+    jobs_.clear();
+    workers_.clear();
+    listener_ = {};
+  }
 
  protected:
   caf::behavior make_behavior() override {
