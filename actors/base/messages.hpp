@@ -90,6 +90,7 @@ using dropped_atom = caf::atom_constant<caf::atom("dropped")>;
 using saved_atom = caf::atom_constant<caf::atom("saved")>;
 using failed_atom = caf::atom_constant<caf::atom("failed")>;
 using evaluate_atom = caf::atom_constant<caf::atom("evaluate")>;
+using room_atom = caf::atom_constant<caf::atom("room")>;
 using alarm_atom = caf::atom_constant<caf::atom("alarm")>;
 using journal_atom = caf::atom_constant<caf::atom("journal")>;
 

@@ -46,7 +46,11 @@ void Ledger::save(wire::LedgerState::Builder state) const {
 }
 
 std::optional<Ledger::Admission> Ledger::admit(uint64_t version) {
-  uint64_t open_max = uint64_t{limits_.max_age + 1} * limits_.groups_per_step;
+  // The steps that can still consume it: that of `version` has its groups already, or not yet.
+  uint64_t steps = uint64_t{limits_.max_age} + 1;
+  if (next_step_ > version && !THESPIS_MUTANT(ledger_counts_step_under_way))
+    steps -= std::min(steps, next_step_ - version);
+  uint64_t open_max = steps * limits_.groups_per_step;
   if (THESPIS_MUTANT(ledger_admits_too_much)) open_max *= 2;
   if (THESPIS_MUTANT(ledger_admits_one_more)) ++open_max;
   if (open_.size() >= open_max) return std::nullopt;
@@ -90,6 +94,7 @@ std::optional<std::vector<uint64_t>> Ledger::take_step(uint64_t version) {
   }
   if (taken.empty() || !feasible_after(taken, version)) return std::nullopt;
   for (const uint64_t group : taken) end(group, Fate::kConsumed);
+  next_step_ = version + 1;
   return taken;
 }
 

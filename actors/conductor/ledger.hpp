@@ -2,7 +2,8 @@
 // Which groups were admitted, are ready, were consumed: what makes every prompt count exactly once
 // and bounds the age of every token.
 //   L-1  admitted - ended <= (max_age + 1) * groups_per_step, where ended = consumed + filtered +
-//        dropped.
+//        dropped; a step's worth less while the step of the newest version is under way, which
+//        consumes nothing that is admitted now.
 //   L-2  A group ends exactly once: consumed, filtered (no signal in it) or dropped (never judged).
 //   L-3  A group admitted at version a is consumed at a version v <= a + max_age: the learner may
 //        overtake a slow group only while every open group can still be consumed in time.
@@ -71,6 +72,7 @@ class Ledger {
   Limits limits_;
   uint64_t next_group_ = 0;
   uint64_t next_prompt_ = 0;
+  uint64_t next_step_ = 0;         // Versions before it have taken their groups.
   std::map<uint64_t, Open> open_;  // By group number: also the order of age.
   std::deque<Admission> again_;    // Open at the checkpoint, to be admitted first.
   size_t ready_count_ = 0;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "actors/pool/ask.hpp"
 #include "runtime/env/mutant.hpp"
 #include "runtime/wire/lists.hpp"
 
@@ -27,12 +28,12 @@ caf::behavior EpisodeActor::make_behavior() {
 
 void EpisodeActor::generate(uint32_t sample) {
   const auto& id = episode_.identity();
-  auto job =
+  const auto job =
       generate_job(*context_, key(sample), id.prompt, context_->temperature, id.admitted_version);
-  request(context_->samplers, caf::infinite, std::move(job))
-      .then([this,
-             sample](const wire::Message<wire::Rollout>& rollout) { on_rollout(sample, rollout); },
-            [this](const caf::error& error) { drop(system().render(error)); });
+  ask<wire::Rollout>(
+      *this, context_->samplers, job,
+      [this, sample](const wire::Message<wire::Rollout>& rollout) { on_rollout(sample, rollout); },
+      [this](const caf::error& error) { drop(system().render(error)); });
 }
 
 void EpisodeActor::on_rollout(uint32_t sample, const wire::Message<wire::Rollout>& rollout) {
@@ -52,40 +53,40 @@ void EpisodeActor::on_rollout(uint32_t sample, const wire::Message<wire::Rollout
 
 void EpisodeActor::judge(uint32_t sample, const wire::Message<wire::Rollout>& rollout,
                          const std::string& text) {
-  auto job = judge_job(*context_, episode_.identity().task, *rollout.read(), text);
-  request(context_->rewards, caf::infinite, std::move(job))
-      .then(
-          [this, sample](const wire::Message<wire::Verdict>& verdict) {
-            const auto view = verdict.read();
-            if (view->getOutcome() != wire::Verdict::Outcome::SCORED)
-              return drop("not judged: " + std::string(view->getDetail().cStr()));
-            episode_.take(sample, verdict, context_->clock->now());
-            commit_if_complete();
-          },
-          [this, sample](const caf::error& error) {
-            if (!THESPIS_MUTANT(episode_scores_failures)) return drop(system().render(error));
-            const auto failed = wire::Message<wire::Verdict>::build([](auto) {});
-            episode_.take(sample, failed, context_->clock->now());
-            commit_if_complete();
-          });
+  const auto job = judge_job(*context_, episode_.identity().task, *rollout.read(), text);
+  ask<wire::Verdict>(
+      *this, context_->rewards, job,
+      [this, sample](const wire::Message<wire::Verdict>& verdict) {
+        const auto view = verdict.read();
+        if (view->getOutcome() != wire::Verdict::Outcome::SCORED)
+          return drop("not judged: " + std::string(view->getDetail().cStr()));
+        episode_.take(sample, verdict, context_->clock->now());
+        commit_if_complete();
+      },
+      [this, sample](const caf::error& error) {
+        if (!THESPIS_MUTANT(episode_scores_failures)) return drop(system().render(error));
+        const auto failed = wire::Message<wire::Verdict>::build([](auto) {});
+        episode_.take(sample, failed, context_->clock->now());
+        commit_if_complete();
+      });
 }
 
 void EpisodeActor::score(uint32_t sample, const wire::Message<wire::Rollout>& rollout) {
   const auto& id = episode_.identity();
-  auto job = wire::Message<wire::Score>::build([&](wire::Score::Builder s) {
+  const auto job = wire::Message<wire::Score>::build([&](wire::Score::Builder s) {
     set_key(s.initJob(), key(sample));
     wire::fill_list(s.initPrompt(static_cast<unsigned>(id.prompt.size())), id.prompt);
     s.setCompletion(rollout.read()->getTokens());
     s.setTemperature(context_->temperature);
     s.setReferenceVersion(reference_version_);
   });
-  request(context_->references, caf::infinite, std::move(job))
-      .then(
-          [this, sample](const wire::Message<wire::Scores>& scores) {
-            episode_.take(sample, scores, context_->clock->now());
-            commit_if_complete();
-          },
-          [this](const caf::error& error) { drop(system().render(error)); });
+  ask<wire::Scores>(
+      *this, context_->references, job,
+      [this, sample](const wire::Message<wire::Scores>& scores) {
+        episode_.take(sample, scores, context_->clock->now());
+        commit_if_complete();
+      },
+      [this](const caf::error& error) { drop(system().render(error)); });
 }
 
 void EpisodeActor::commit_if_complete() {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "actors/pool/ask.hpp"
 #include "runtime/env/mutant.hpp"
 #include "runtime/wire/lists.hpp"
 
@@ -59,16 +60,17 @@ void EvaluatorActor::judge(uint32_t prompt, uint32_t sample,
   const auto view = rollout.read();
   const auto tokens = wire::to_vector<int32_t>(view->getTokens());
   tokens_ += tokens.size();
-  auto job = judge_job(*options_.episodes, options_.prompts[prompt].task, *view,
-                       options_.episodes->tokenizer->decode(tokens, model::SpecialTokens::kSkip));
-  request(options_.rewards, caf::infinite, std::move(job))
-      .then(
-          [this, prompt, sample, round = round_](const wire::Message<wire::Verdict>& verdict) {
-            if (round == round_) on_verdict(prompt, sample, *verdict.read());
-          },
-          [this, prompt, sample, round = round_](const caf::error& error) {
-            if (round == round_) miss(prompt, sample, error);
-          });
+  const auto job =
+      judge_job(*options_.episodes, options_.prompts[prompt].task, *view,
+                options_.episodes->tokenizer->decode(tokens, model::SpecialTokens::kSkip));
+  ask<wire::Verdict>(
+      *this, options_.rewards, job,
+      [this, prompt, sample, round = round_](const wire::Message<wire::Verdict>& verdict) {
+        if (round == round_) on_verdict(prompt, sample, *verdict.read());
+      },
+      [this, prompt, sample, round = round_](const caf::error& error) {
+        if (round == round_) miss(prompt, sample, error);
+      });
 }
 
 void EvaluatorActor::on_verdict(uint32_t prompt, uint32_t sample,

@@ -1,5 +1,6 @@
 #include "actors/pool/pool.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -9,12 +10,16 @@
 namespace thespis {
 
 std::optional<Pool::Ticket> Pool::offer(uint64_t size_bytes) {
-  if (waiting_bytes_ + size_bytes > limits_.queue_bytes_max) return std::nullopt;
+  if (size_bytes > room() && !THESPIS_MUTANT(pool_ignores_its_limit)) return std::nullopt;
   const Ticket ticket = next_ticket_++;
   jobs_.emplace(ticket, Job{size_bytes, 0, std::nullopt});
   waiting_.push_back(ticket);
   waiting_bytes_ += size_bytes;
   return ticket;
+}
+
+uint64_t Pool::room() const {
+  return limits_.queue_bytes_max - std::min(limits_.queue_bytes_max, waiting_bytes_);
 }
 
 bool Pool::cancel(Ticket ticket) {
@@ -104,7 +109,8 @@ Pool::Place Pool::place_of(WorkerId id, const Worker& worker) {
 void Pool::hold(WorkerId id, Worker& worker, uint32_t jobs) {
   free_.erase(place_of(id, worker));
   worker.held = jobs;
-  if (worker.held < worker.credit) free_.insert(place_of(id, worker));
+  if (worker.held < worker.credit || THESPIS_MUTANT(pool_ignores_credit))
+    free_.insert(place_of(id, worker));
 }
 
 void Pool::release(Job& job) {

@@ -40,6 +40,9 @@ class Pool {
 
   /// Accepts a job of so many bytes; nullopt: the queue is full (P-3), the caller keeps the job.
   std::optional<Ticket> offer(uint64_t size_bytes);
+  /// Bytes that the queue would take now.
+  uint64_t room() const;
+  bool fits_ever(uint64_t size_bytes) const { return size_bytes <= limits_.queue_bytes_max; }
   /// Forgets a job, wherever it is. False: it had ended already.
   bool cancel(Ticket ticket);
 
@@ -58,6 +61,7 @@ class Pool {
   /// The worker could not do it, or took too long.
   Ended failed(Ticket ticket, uint32_t attempt);
 
+  bool empty() const { return jobs_.empty(); }
   size_t waiting_count() const { return waiting_.size(); }
   uint64_t waiting_bytes() const { return waiting_bytes_; }
   size_t running_count() const { return running_count_; }

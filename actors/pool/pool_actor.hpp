@@ -1,18 +1,22 @@
 #pragma once
 // The shell round a Pool: one actor for each role. A job is a request (Message<Job>); its answer
-// is the worker's (Message<Reply>) or, where it was given up, an error that says why.
+// is the worker's (Message<Reply>) or, where it was given up, an error that says why. A full queue
+// is no such error: whoever sends jobs by ask() waits until there is room.
 //   Whoever sent (alarm_atom, handle) gets (alarm_atom, text) where a worker took itself out.
 //   Workers join by (worker_atom, handle, credit) and leave by (leave_atom, id) or by dying.
 //   Every assignment has a deadline: at its end the job goes to another worker, the first is told
 //   to stop. While no worker is there at all, jobs wait up to `worker_deadline`, then fail by name.
 
+#include <algorithm>
 #include <chrono>
+#include <deque>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "actors/base/job_key.hpp"
 #include "actors/base/messages.hpp"
+#include "actors/pool/ask.hpp"
 #include "actors/pool/pool.hpp"
 #include "runtime/env/fault.hpp"
 #include "runtime/env/mutant.hpp"
@@ -46,6 +50,7 @@ class PoolActor : public caf::event_based_actor {
   /// neither would ever be freed.
   void on_exit() override {
     jobs_.clear();
+    wait_for_room_.clear();
     workers_.clear();
     listener_ = {};
   }
@@ -64,6 +69,12 @@ class PoolActor : public caf::event_based_actor {
         [this](alarm_atom, const caf::actor& listener) { listener_ = listener; },
         [this](leave_atom, uint32_t id) { lose_worker(id, /*blame=*/false); },
         [this](const wire::Message<wire::Cancel>& cancel) { cancel_job(cancel); },
+        [this](room_atom, uint64_t size_bytes) -> caf::result<room_atom> {
+          auto promise = make_response_promise();
+          wait_for_room_.push_back({size_bytes, promise});
+          tell_room();
+          return promise;
+        },
         [this](stats_atom) {
           return PoolStats{pool_.waiting_count(), pool_.waiting_bytes(), pool_.running_count(),
                            pool_.worker_count()};
@@ -80,12 +91,22 @@ class PoolActor : public caf::event_based_actor {
     std::string last_error;
   };
 
+  struct Waiting {
+    uint64_t size_bytes;
+    caf::response_promise promise;
+  };
+
   caf::result<wire::Message<Reply>> accept(wire::Message<Job> job) {
-    const auto ticket = pool_.offer(job.size_bytes());
-    if (!ticket)
-      return caf::make_error(caf::sec::runtime_error,
-                             "the queue of role " + options_.role + " is full (" +
-                                 std::to_string(options_.limits.queue_bytes_max) + " bytes)");
+    const uint64_t size_bytes = job.size_bytes();
+    const auto ticket = pool_.offer(size_bytes);
+    if (!ticket) {
+      const std::string limit = "the queue of role " + options_.role + " (" +
+                                std::to_string(options_.limits.queue_bytes_max) + " bytes)";
+      if (pool_.fits_ever(size_bytes)) return caf::make_error(kQueueFull, limit + " is full");
+      return caf::make_error(caf::sec::runtime_error, "a job of " + std::to_string(size_bytes) +
+                                                          " bytes does not fit into " + limit +
+                                                          "; rollout.queue_bytes must be larger");
+    }
     auto promise = make_response_promise();
     jobs_.emplace(*ticket, Pending{std::move(job), promise, {}});
     dispatch();
@@ -122,6 +143,19 @@ class PoolActor : public caf::event_based_actor {
       this->delayed_send(this, options_.worker_deadline, tick_atom::value, ++alone_round_);
     }
     if (pool_.worker_count() > 0) alone_ = false;
+    tell_room();
+  }
+
+  /// Wakes as many as fit. Some may have gone meanwhile: what they leave is found when the next
+  /// job starts; where there is none, all are woken.
+  void tell_room() {
+    for (uint64_t room = pool_.room(); !wait_for_room_.empty();) {
+      Waiting& first = wait_for_room_.front();
+      if (first.size_bytes > room && !pool_.empty()) return;
+      room -= std::min(room, first.size_bytes);
+      first.promise.deliver(room_atom::value);
+      wait_for_room_.pop_front();
+    }
   }
 
   void fail(const Pool::Assignment& a, const std::string& why) {
@@ -172,14 +206,16 @@ class PoolActor : public caf::event_based_actor {
     if (!alone_ || round != alone_round_) return;
     alone_ = false;
     if (pool_.worker_count() > 0) return;
+    const auto nobody = caf::make_error(
+        caf::sec::runtime_error, "no worker of role " + options_.role + " for " +
+                                     std::to_string(options_.worker_deadline.count()) + " ms");
     while (!jobs_.empty()) {
       const auto it = jobs_.begin();
       pool_.cancel(it->first);
-      it->second.promise.deliver(caf::make_error(
-          caf::sec::runtime_error, "no worker of role " + options_.role + " for " +
-                                       std::to_string(options_.worker_deadline.count()) + " ms"));
+      it->second.promise.deliver(nobody);
       jobs_.erase(it);
     }
+    for (Waiting& waiting : std::exchange(wait_for_room_, {})) waiting.promise.deliver(nobody);
   }
 
   PoolOptions options_;
@@ -187,7 +223,8 @@ class PoolActor : public caf::event_based_actor {
   Pool pool_;
   std::unordered_map<Pool::Ticket, Pending> jobs_;
   std::unordered_map<Pool::WorkerId, caf::actor> workers_;
-  bool alone_ = false;  // Jobs wait and nobody is there; a tick is under way.
+  std::deque<Waiting> wait_for_room_;  // Bounded by what its clients have open.
+  bool alone_ = false;                 // Jobs wait and nobody is there; a tick is under way.
   uint64_t alone_round_ = 0;
 };
 

@@ -180,7 +180,8 @@ void Checker::counted(uint64_t consumed, uint64_t ready, uint64_t open) {
 }
 
 void Checker::dropped(uint64_t group, const std::string& why) {
-  ++dropped_;
+  if (++dropped_ > scenario_.check.dropped_max)
+    violation("ONCE", "group " + text_of(group) + " was dropped, which no fault explains: " + why);
   // The pools' deadlines come first, and say who was waited for: the episode's own is for what
   // everybody forgot.
   if (why.starts_with("its deadline passed"))
@@ -199,10 +200,22 @@ void Checker::resumed(uint64_t step) {
   poisonings_.clear();
 }
 
+void Checker::run_failed(uint64_t count, const std::string& why) {
+  // The conductor's own watch is for what everybody forgot.
+  if (count > scenario_.check.resumes_max || why.starts_with("no progress"))
+    violation("DEADLINE", "the run ended, which no fault explains: " + why);
+}
+
 void Checker::queue(const std::string& name, uint64_t bytes, uint64_t bytes_max) {
   if (bytes > bytes_max)
     violation("BOUNDED",
               name + " holds " + text_of(bytes) + " bytes; its limit is " + text_of(bytes_max));
+}
+
+void Checker::held(const std::string& role, uint64_t jobs, uint64_t jobs_max) {
+  if (jobs > jobs_max)
+    violation("BOUNDED", "workers of role " + role + " hold " + text_of(jobs) +
+                             " jobs; their limit is " + text_of(jobs_max));
 }
 
 void Checker::audit(std::span<const std::string> journal) {

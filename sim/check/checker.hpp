@@ -55,7 +55,11 @@ class Checker {
   void counted(uint64_t consumed, uint64_t ready, uint64_t open);
   void dropped(uint64_t group, const std::string& why);
   void resumed(uint64_t step);
+  /// A run ended with an error, the `count`th.
+  void run_failed(uint64_t count, const std::string& why);
   void queue(const std::string& name, uint64_t bytes, uint64_t bytes_max);
+  /// Jobs that the workers of a role hold together.
+  void held(const std::string& role, uint64_t jobs, uint64_t jobs_max);
   /// The journal of the finished run.
   void audit(std::span<const std::string> journal);
 

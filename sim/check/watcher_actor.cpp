@@ -69,6 +69,14 @@ void WatcherActor::on_batch(const Batch& batch) {
   world_.checker().batch(world_.checker().steps_done() + 1, groups);
 }
 
+/// Jobs that a worker may hold; none: whatever it says when it joins.
+std::optional<uint64_t> WatcherActor::capacity_of(const std::string& role) const {
+  const auto& recipe = world_.scenario().recipe;
+  if (role == "reward") return recipe.rewards.capacity;
+  if (role == "sampler") return recipe.rollout.slots + recipe.rollout.slots / 4;
+  return std::nullopt;
+}
+
 void WatcherActor::ask_pools() {
   // What comes back from workers may lie over the limit, by no more than they held.
   constexpr uint64_t kHeldTwice = 2;
@@ -78,6 +86,8 @@ void WatcherActor::ask_pools() {
         .then(
             [this, role = pool.role, limit](const PoolStats& stats) {
               world_.checker().queue("the queue of role " + role, stats.waiting_bytes, limit);
+              if (const auto capacity = capacity_of(role))
+                world_.checker().held(role, stats.running, stats.workers * *capacity);
               auto& queue = world_.figures().queues[role];
               ++queue.looks;
               queue.waiting_sum += stats.waiting;

@@ -2,6 +2,7 @@
 // Stands between conductor and recorder and tells the checkers what passes; asks the pools how much
 // they hold after each step.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ class WatcherActor : public caf::event_based_actor {
   bool alive() const;
   void on_batch(const Batch& batch);
   void ask_pools();
+  std::optional<uint64_t> capacity_of(const std::string& role) const;
 
   World& world_;
   const uint64_t life_;

@@ -104,7 +104,7 @@ void World::run_ended(const std::string& error) {
   if (error.empty())
     finished_ = true;
   else
-    ++resumes_;
+    checker_.run_failed(++resumes_, error);
   kill_soon(0);
 }
 

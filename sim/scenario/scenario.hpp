@@ -105,12 +105,15 @@ struct Cluster {
 };
 
 struct Checks {
+  static constexpr uint64_t kNoLimit = 1'000'000'000'000;
   double faults_until_s = 600;    ///< Faults are drawn up to then.
   double finish_within_s = 3600;  ///< From then on, in virtual time (DEADLINE).
   uint64_t events_max = 50'000'000;
   uint64_t disk_mb_max = 256;               ///< What the head's disk holds (BOUNDED).
   uint64_t waiting_events_max = 1'000'000;  ///< Of the simulator itself (BOUNDED).
-  uint64_t queue_mb_max = 1024;             ///< Frames under way between all nodes (BOUNDED).
+  uint64_t resumes_max = kNoLimit;  ///< Runs that end with an error, and are resumed (DEADLINE).
+  uint64_t dropped_max = kNoLimit;  ///< Groups that are dropped (ONCE).
+  uint64_t queue_mb_max = 1024;     ///< Frames under way between all nodes (BOUNDED).
 };
 
 struct Scenario {

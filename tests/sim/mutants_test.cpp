@@ -40,6 +40,12 @@ constexpr Mutant kMutants[] = {
     {"run_directory_is_not_synced", "ONCE"},
     {"age_mask_dropped", "AGE", "stale-weights"},
     {"ledger_admits_one_more", "DEADLINE"},
+    {"ledger_counts_step_under_way", "DEADLINE"},
+    {"pool_forgets_lost_jobs", "DEADLINE"},
+    {"pool_ignores_its_limit", "BOUNDED", "full-queues"},
+    {"pool_ignores_credit", "BOUNDED"},
+    {"conductor_keeps_dropped", "DEADLINE"},
+    {"evaluator_fails_for_one", "DEADLINE", "poison"},
 };
 
 TEST_CASE("mutants: every seeded bug is found, by the promise that it breaks") {

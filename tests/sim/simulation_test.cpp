@@ -69,10 +69,29 @@ TEST_CASE("simulation: faults strike, points inside production code are reached"
 // Each broke a promise once; docs/simulation.md says which, and what it was.
 TEST_CASE("simulation: seeds that found bugs") {
   const Scenario scenario = named("mixed-faults");
-  for (const uint64_t seed : {1, 4, 9, 100, 484, 576, 585, 825, 928}) {
+  for (const uint64_t seed : {1, 4, 9, 38, 100, 404, 484, 576, 585, 825, 928}) {
     INFO("seed " << seed);
     CHECK(text_of(simulate(scenario, seed)) == "all held");
   }
+}
+
+TEST_CASE("simulation: full queues push back: no group is dropped, no run ends for one") {
+  const Scenario scenario = named("full-queues");
+  const Outcome outcome = simulate(scenario, test::seed());
+  CHECK(text_of(outcome) == "all held");
+  CHECK(outcome.consumed == scenario.recipe.train.steps * scenario.recipe.train.groups_per_step);
+}
+
+TEST_CASE("simulation: prompts that kill reward workers end no run and no evaluation") {
+  const Scenario scenario = named("poison");
+  uint64_t dropped = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    INFO("seed " << seed);
+    const Outcome outcome = simulate(scenario, seed);
+    CHECK(text_of(outcome) == "all held");
+    dropped += outcome.dropped;
+  }
+  CHECK(dropped > 0);
 }
 
 TEST_CASE("simulation: a cluster that stands still is told by DEADLINE, with who is down") {

@@ -8,6 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "runtime/env/random.hpp"
 #include "tests/support/seeds.hpp"
@@ -31,6 +32,7 @@ TEST_CASE("ONCE and AGE: random episodes, saves and restores", "[actors][fuzz]")
     const Ledger::Limits limits{.groups_per_step = 4, .max_age = max_age, .prompt_count = kPrompts};
     Ledger ledger(limits);
     uint64_t version = 0, waits = 0, overtakes = 0, restores = 0;
+    bool computing = false;                // The step of `version` has its groups and is not done.
     std::map<uint64_t, uint64_t> running;  // Group -> version at admission.
     std::map<uint64_t, uint64_t> ready;
     std::map<uint64_t, uint64_t> fate;  // Prompt -> how often it ended.
@@ -61,7 +63,9 @@ TEST_CASE("ONCE and AGE: random episodes, saves and restores", "[actors][fuzz]")
       }
       if (random.below(4) != 0) continue;
       const bool enough = ready.size() >= limits.groups_per_step;
-      if (const auto taken = ledger.take_step(version)) {
+      if (std::exchange(computing, false)) {
+        ++version;
+      } else if (const auto taken = ledger.take_step(version)) {
         for (const uint64_t group : *taken) {
           REQUIRE(ready.contains(group));
           REQUIRE(version - ready.at(group) <= max_age);  // L-3
@@ -70,11 +74,11 @@ TEST_CASE("ONCE and AGE: random episodes, saves and restores", "[actors][fuzz]")
           ++fate[prompt_of[group]];
           REQUIRE_FALSE(ledger.end(group, Ledger::Fate::kDropped));  // L-2
         }
-        ++version;
+        computing = true;
       } else {
         waits += enough;
       }
-      if (random.below(50) == 0) {  // A crash: what was open is asked for again.
+      if (!computing && random.below(50) == 0) {  // A crash: what was open is asked for again.
         const auto state = saved(ledger);
         ledger = Ledger::restore(limits, *state.read());
         running.clear();
@@ -111,6 +115,24 @@ TEST_CASE("ledger: a dropped group is replaced by the next prompt", "[actors]") 
   REQUIRE(ledger.end(0, Ledger::Fate::kDropped));
   CHECK(ledger.admit(0)->prompt_index == 2);
   CHECK(ledger.dropped() == 1);
+}
+
+TEST_CASE(
+    "DEADLINE: what replaces a dropped group while a step is computed can be consumed in time",
+    "[actors]") {
+  Ledger ledger({.groups_per_step = 1, .max_age = 1});
+  ledger.admit(0);
+  ledger.admit(0);
+  REQUIRE(ledger.commit(0));
+  REQUIRE(ledger.take_step(0));
+  REQUIRE(ledger.end(1, Ledger::Fate::kDropped));
+  CHECK(ledger.admit(0)->group == 2);
+  CHECK_FALSE(ledger.admit(0));  // Step 1 is the last that may consume what is admitted now.
+  CHECK(ledger.admit(1)->group == 3);
+  REQUIRE(ledger.commit(2));
+  REQUIRE(ledger.commit(3));
+  CHECK(*ledger.take_step(1) == std::vector<uint64_t>{2});
+  CHECK(*ledger.take_step(2) == std::vector<uint64_t>{3});
 }
 
 TEST_CASE("ledger: the learner overtakes a slow group only while all can be consumed in time",

@@ -39,19 +39,35 @@ struct World {
   caf::actor pool, client;
   explicit World(const PoolOptions& options) {
     pool = system.spawn<RewardPool>(options);
-    client = system.script([this, h = heard](Scripted& self) -> caf::behavior {
-      return {[&self, h, p = pool](uint32_t sample) {
-        self.request(p, caf::infinite, job(1, sample))
-            .then([h, sample](const wire::Message<wire::Verdict>&) { h->by_sample[sample] = ""; },
-                  [h, sample, &self](const caf::error& e) {
-                    h->by_sample[sample] = self.system().render(e);
-                  });
+    client = client_of(pool);
+  }
+  caf::actor client_of(const caf::actor& p) {
+    return system.script([p, h = heard](Scripted& self) -> caf::behavior {
+      return {[&self, h, p](uint32_t sample) {
+        thespis::ask<wire::Verdict>(
+            self, p, job(1, sample),
+            [h, sample](const wire::Message<wire::Verdict>&) { h->by_sample[sample] = ""; },
+            [h, sample, &self](const caf::error& e) {
+              h->by_sample[sample] = self.system().render(e);
+            });
       }};
     });
   }
-  void ask(uint32_t sample) {
-    caf::anon_send(client, sample);
+  void ask(uint32_t sample) { ask(client, sample); }
+  void ask(const caf::actor& who, uint32_t sample) {
+    caf::anon_send(who, sample);
     system.run();
+  }
+  PoolStats stats() {
+    const auto seen = std::make_shared<PoolStats>();
+    const auto asker = system.script([seen, p = pool](Scripted& self) -> caf::behavior {
+      self.request(p, caf::infinite, stats_atom::value).then([seen](const PoolStats& stats) {
+        *seen = stats;
+      });
+      return {[](tick_atom) {}};
+    });
+    system.run();
+    return *seen;
   }
   void add(const caf::actor& worker, uint32_t credit) {
     caf::anon_send(pool, worker_atom::value, worker, credit);
@@ -131,9 +147,46 @@ TEST_CASE("pool actor: a worker that dies takes no job with it", "[actors]") {
   CHECK(world.heard->by_sample.size() == 4);
 }
 
-TEST_CASE("BOUNDED: a full queue pushes back by bytes", "[actors]") {
+TEST_CASE("BOUNDED: a full queue pushes back by bytes, and no job is lost for it", "[actors]") {
+  constexpr uint64_t kBytesMax = 3000;
+  World world({.role = "reward", .limits = {.queue_bytes_max = kBytesMax}});
+  constexpr uint32_t kJobs = 40;
+  for (uint32_t sample = 0; sample < kJobs; ++sample) world.ask(sample);
+  const PoolStats stats = world.stats();
+  CHECK(stats.waiting >= 1);
+  CHECK(stats.waiting < kJobs);
+  CHECK(stats.waiting_bytes <= kBytesMax);
+  CHECK(world.heard->by_sample.empty());
+  const auto answered = std::make_shared<int>(0);
+  world.add(world.honest(answered), 1);
+  CHECK(*answered == kJobs);
+  REQUIRE(world.heard->by_sample.size() == kJobs);
+  for (const auto& [sample, error] : world.heard->by_sample) CHECK(error.empty());
+}
+
+TEST_CASE("BOUNDED: who waits for room and has ended holds up nobody", "[actors]") {
   World world({.role = "reward", .limits = {.queue_bytes_max = 3000}});
-  for (uint32_t sample = 0; sample < 4; ++sample) world.ask(sample);
-  REQUIRE(world.heard->by_sample.size() >= 1);
-  CHECK(world.heard->by_sample.rbegin()->second.find("full") != std::string::npos);
+  const auto other = world.client_of(world.pool);
+  for (uint32_t sample = 0; sample < 20; ++sample) world.ask(other, 100 + sample);
+  for (uint32_t sample = 0; sample < 10; ++sample) world.ask(sample);
+  caf::anon_send_exit(other, caf::exit_reason::kill);
+  const auto answered = std::make_shared<int>(0);
+  world.add(world.honest(answered), 1);
+  for (uint32_t sample = 0; sample < 10; ++sample) CHECK(world.heard->by_sample.contains(sample));
+}
+
+TEST_CASE("DEADLINE: who waits for room hears that no worker comes", "[actors]") {
+  World world({.role = "reward", .limits = {.queue_bytes_max = 3000}, .worker_deadline = 30s});
+  for (uint32_t sample = 0; sample < 8; ++sample) world.ask(sample);
+  world.system.pass(31s);
+  REQUIRE(world.heard->by_sample.size() == 8);
+  for (const auto& [sample, error] : world.heard->by_sample)
+    CHECK(error.find("no worker of role reward") != std::string::npos);
+}
+
+TEST_CASE("BOUNDED: a job that never fits is refused, and the key is named", "[actors]") {
+  World world({.role = "reward", .limits = {.queue_bytes_max = 100}});
+  world.ask(0);
+  REQUIRE(world.heard->by_sample.contains(0));
+  CHECK(world.heard->by_sample[0].find("rollout.queue_bytes must be larger") != std::string::npos);
 }
