@@ -96,16 +96,6 @@ __device__ inline uint32_t pack(float low, float high) {
   return packed;
 }
 
-template <class Kernel, class... Args>
-void launch(Kernel kernel, dim3 grid, int threads, size_t shared_bytes, cudaStream_t stream,
-            const char* what, const Args&... args) {
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             static_cast<int>(shared_bytes)),
-        what);
-  kernel<<<grid, threads, shared_bytes, stream>>>(args...);
-  check(cudaGetLastError(), what);
-}
-
 }  // namespace ptx
 
 template <int kHeadDim>

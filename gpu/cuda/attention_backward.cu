@@ -1,11 +1,12 @@
 // Gradients of attention over whole sequences, without atomics (DV-3): the price is that p and its
 // gradient are computed twice, for the queries' sums and for the keys'.
 //   row_deltas   delta = sum of dout out, by row and head.
-//   query_sums   As attend_tiles: a warp keeps its rows and runs through the keys.
-//   key_sums     A warp keeps its keys and runs through its share of the packed rows that see them;
-//                a group's heads lie among those rows, so that the sum runs over the group too.
+//   query_sums   A warpgroup keeps 64 packed rows and runs through the keys that they see.
+//   key_sums     A warpgroup keeps 64 keys and runs through the packed rows that see them; a
+//                group's heads lie among those rows, so that the sum runs over the group too.
 
 #include "gpu/cuda/attention.cuh"
+#include "gpu/cuda/hopper.cuh"
 
 namespace thespis::gpu::cuda {
 namespace {
@@ -21,6 +22,8 @@ template <int kHeadDim>
 __global__ void __launch_bounds__(kDeltaThreads)
     row_deltas(const uint4* out, const uint4* dout, size_t count, float* delta) {
   constexpr int kLanes = kHeadDim / 8;  // Of one row and head.
+  ptx::await_former();
+  ptx::let_next_start();
   const size_t i = size_t{blockIdx.x} * kDeltaThreads + threadIdx.x;
   float sum = 0;
   if (i < count * kLanes) {
@@ -33,348 +36,344 @@ __global__ void __launch_bounds__(kDeltaThreads)
   if (i < count * kLanes && i % kLanes == 0) delta[i / kLanes] = sum;
 }
 
-/// Accumulator tiles of one row (elements 2 half, 2 half + 1), scaled, as bf16.
+/// How both kernels cut the work: two warpgroups of 64 rows, or keys, share tiles of 64 of the
+/// other, of which one is in use and one under way. A tile is [64][kHeadDim], in halves of at most
+/// 64 columns, which products read from shared memory along rows or across them.
 template <int kHeadDim>
-__device__ void write_row(Bf16* to, const float (&sums)[kHeadDim / 8][4], int half, float scale,
-                          uint32_t lane) {
+struct BackwardCut {
+  static constexpr int kGroups = 2;
+  static constexpr int kThreads = kGroups * 128;
+  static constexpr int kRows = 64;
+  static constexpr int kHalves = kHeadDim > 64 ? 2 : 1;
+  static constexpr int kColumns = kHeadDim / kHalves;
+  static constexpr int kHalfBytes = kRows * kColumns * 2;
+  static constexpr int kTileBytes = kHalves * kHalfBytes;
+  static constexpr int kPairBytes = 2 * kTileBytes;     // Keys and values; or q and dout.
+  static constexpr int kStages = kGroups * kPairBytes;  // After the pairs that are kept.
+  static constexpr int kRing = 2;
+  static constexpr int kStats = kStages + kRing * kPairBytes;
+  static constexpr int kSharedBytes = kStats + kRing * 3 * kRows * 4;
+
+  __device__ static uint32_t offset(uint32_t row, uint32_t chunk) {
+    constexpr uint32_t kChunks = kColumns / 8;
+    return chunk / kChunks * kHalfBytes + SharedTile<kColumns>::offset(row, chunk % kChunks);
+  }
+  /// 16 columns of all rows; and 16 rows of a half's columns.
+  __device__ static uint64_t columns(uint32_t tile, int step) {
+    return ptx::tile_descriptor<kColumns>(tile + step * 16 / kColumns * kHalfBytes +
+                                          step * 16 % kColumns * 2);
+  }
+  __device__ static uint64_t rows(uint32_t tile, int half, int step) {
+    return ptx::tile_descriptor<kColumns>(tile + half * kHalfBytes + step * 16 * kColumns * 2);
+  }
+};
+
+/// A warpgroup's sums [64][kHeadDim].
+template <int kHeadDim>
+struct GroupSums {
+  using Cut = BackwardCut<kHeadDim>;
+  float at[Cut::kHalves][Cut::kColumns / 8][4] = {};
+
+  /// += a times a tile's 64 rows.
+  __device__ void add(const uint32_t (&a)[4][4], uint32_t tile) {
 #pragma unroll
-  for (int n = 0; n < kHeadDim / 8; ++n) {
-    *reinterpret_cast<uint32_t*>(to + n * 8 + lane % 4 * 2) =
-        ptx::pack(sums[n][half * 2] * scale, sums[n][half * 2 + 1] * scale);
+    for (int step = 0; step < 4; ++step) {
+#pragma unroll
+      for (int half = 0; half < Cut::kHalves; ++half)
+        ptx::multiply_fragments(at[half], a[step], Cut::rows(tile, half, step));
+    }
+  }
+  __device__ void done() {
+    for (auto& half : at) ptx::products_done(half);
+  }
+  /// Row g (half 0) or g + 8 of each warp, scaled, as bf16.
+  __device__ void write(Bf16* to, int half, float scale, uint32_t lane) const {
+#pragma unroll
+    for (int h = 0; h < Cut::kHalves; ++h) {
+#pragma unroll
+      for (int n = 0; n < Cut::kColumns / 8; ++n)
+        *reinterpret_cast<uint32_t*>(to + h * Cut::kColumns + n * 8 + lane % 4 * 2) =
+            ptx::pack(at[h][n][half * 2] * scale, at[h][n][half * 2 + 1] * scale);
+    }
+  }
+};
+
+/// c = a b^T over the columns of two tiles.
+template <int kHeadDim>
+__device__ void multiply_rows(float (&c)[8][4], uint32_t a, uint32_t b) {
+  using Cut = BackwardCut<kHeadDim>;
+#pragma unroll
+  for (int step = 0; step < kHeadDim / 16; ++step)
+    ptx::multiply_tiles(c, Cut::columns(a, step), Cut::columns(b, step), step > 0);
+}
+
+/// Starts the copies of 64 packed rows of q and of dout to `to`, by kThreads threads; rows beyond
+/// the run's are 0.
+template <int kHeadDim, int kThreads>
+__device__ void load_packed(const AttendBackwardArgs& args, const DeviceRun& run,
+                            const Divisor& group, uint32_t kv_head, uint32_t first, uint32_t to,
+                            uint32_t thread) {
+  using Cut = BackwardCut<kHeadDim>;
+  constexpr int kChunks = kHeadDim / 8;
+  const uint32_t rows = run.row_count * group.value;
+#pragma unroll
+  for (int begin = 0; begin < Cut::kRows * kChunks; begin += kThreads) {
+    const uint32_t i = begin + thread;
+    if (Cut::kRows * kChunks % kThreads != 0 && i >= Cut::kRows * kChunks) break;
+    const uint32_t r = first + i / kChunks, bytes = r < rows ? 16 : 0;
+    const PackedRow row = packed_row(min(r, rows - 1), group, kv_head);
+    const size_t index = size_t{run.first_row} + row.step;
+    const size_t column = row.head * kHeadDim + i % kChunks * 8;
+    const uint32_t at = to + Cut::offset(i / kChunks, i % kChunks);
+    ptx::copy_16(at, args.qkv + index * row_width(args.shape) + column, bytes);
+    ptx::copy_16(at + Cut::kTileBytes, args.dout + index * args.shape.heads * kHeadDim + column,
+                 bytes);
+  }
+}
+
+/// The same of 64 keys and values.
+template <int kHeadDim, int kThreads>
+__device__ void load_keys(const RowKeys& source, uint32_t keys, uint32_t first, uint32_t to,
+                          uint32_t thread) {
+  using Cut = BackwardCut<kHeadDim>;
+  constexpr int kChunks = kHeadDim / 8;
+#pragma unroll
+  for (int begin = 0; begin < Cut::kRows * kChunks; begin += kThreads) {
+    const uint32_t i = begin + thread;
+    if (Cut::kRows * kChunks % kThreads != 0 && i >= Cut::kRows * kChunks) break;
+    const uint32_t key = first + i / kChunks, bytes = key < keys ? 16 : 0;
+    const Bf16* const from = source.key(min(key, keys - 1)) + i % kChunks * 8;
+    const uint32_t at = to + Cut::offset(i / kChunks, i % kChunks);
+    ptx::copy_16(at, from, bytes);
+    ptx::copy_16(at + Cut::kTileBytes, from + source.value_offset, bytes);
   }
 }
 
 template <int kHeadDim>
-struct QueryCut {
-  static constexpr int kTiles = kHeadDim >= 128 ? 1 : 2;
-  static constexpr int kWarps = kHeadDim >= 128 ? 8 : 4;
-  static constexpr int kThreads = kWarps * 32;
-  static constexpr int kWarpRows = kTiles * 16;
-  static constexpr int kRows = kWarps * kWarpRows;
-  static constexpr int kStepKeys = 32;
-  static constexpr int kBlocksPerMultiprocessor = kHeadDim >= 128 ? 1 : 2;
-  static constexpr int kStageBytes = 2 * SharedTile<kHeadDim>::kBytes;
-  static constexpr int kSharedBytes = 2 * kStageBytes;
-};
-
-template <int kHeadDim>
-__global__ void __launch_bounds__(QueryCut<kHeadDim>::kThreads,
-                                  QueryCut<kHeadDim>::kBlocksPerMultiprocessor)
+__global__ void __launch_bounds__(BackwardCut<kHeadDim>::kThreads)
     query_sums(AttendBackwardArgs args, Divisor group) {
-  using Cut = QueryCut<kHeadDim>;
-  using Tile = SharedTile<kHeadDim>;
-  constexpr int kTiles = Cut::kTiles, kStepKeys = Cut::kStepKeys;
-  const uint32_t lane = threadIdx.x % 32;
+  using Cut = BackwardCut<kHeadDim>;
+  ptx::await_former();
+  ptx::let_next_start();
+  const uint32_t lane = threadIdx.x % 32, warpgroup = threadIdx.x / 128;
   const uint32_t kv_head = blockIdx.x % args.shape.kv_heads;
   const DeviceRun run = args.runs[blockIdx.x / args.shape.kv_heads];
   const uint32_t rows = run.row_count * group.value;
-  const uint32_t block_row = (gridDim.y - 1 - blockIdx.y) * Cut::kRows;  // Most keys first.
+  constexpr uint32_t kBlockRows = Cut::kGroups * Cut::kRows;
+  const uint32_t block_row = (gridDim.y - 1 - blockIdx.y) * kBlockRows;  // Most keys first.
   if (block_row >= rows) return;
-
-  const uint32_t block_last = min(block_row + Cut::kRows, rows) - 1;
+  const uint32_t block_last = min(block_row + kBlockRows, rows) - 1;
   const int blocks = group.divide(block_last) / kBlockKeys + 1;
-  const uint32_t warp_row = block_row + threadIdx.x / 32 * Cut::kWarpRows;
-  uint32_t warp_keys = 0;  // That any row of the warp sees.
-  if (warp_row < rows) warp_keys = group.divide(min(warp_row + Cut::kWarpRows, rows) - 1) + 1;
-  const uint32_t sees_all_before = group.divide(warp_row) + 1;
+  const uint32_t first_row = block_row + warpgroup * Cut::kRows;
+  int own_blocks = 0;  // Of keys that any row of the warpgroup sees.
+  if (first_row < rows)
+    own_blocks = group.divide(min(first_row + Cut::kRows, rows) - 1) / kBlockKeys + 1;
+  const uint32_t all_see = group.divide(first_row) + 1;
 
-  // A row beyond the run's is computed as its last one is, and not written.
-  uint32_t positions[kTiles][2];
-  float lse[kTiles][2], delta[kTiles][2];
-  uint32_t q[kTiles][kHeadDim / 16][4], dout[kTiles][kHeadDim / 16][4];
+  // A row beyond the run's is 0, and not written.
+  const uint32_t warp_row = first_row + threadIdx.x % 128 / 32 * 16 + lane / 4;
+  uint32_t positions[2];
+  float lse[2], delta[2];
 #pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-    const Bf16* q_at[2];
-    const Bf16* dout_at[2];
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const uint32_t r = min(warp_row + tile * 16 + half * 8 + lane / 4, rows - 1);
-      const PackedRow row = packed_row(r, group, kv_head);
-      const size_t index = size_t{run.first_row} + row.step;
-      const size_t head_index = index * args.shape.heads + row.head;
-      positions[tile][half] = row.step;
-      lse[tile][half] = args.lse[head_index] * kLog2E;
-      delta[tile][half] = args.delta[head_index];
-      q_at[half] = args.qkv + index * row_width(args.shape) + row.head * kHeadDim;
-      dout_at[half] = args.dout + head_index * kHeadDim;
-    }
-    load_fragments<kHeadDim>(q[tile], q_at[0], q_at[1], lane);
-    load_fragments<kHeadDim>(dout[tile], dout_at[0], dout_at[1], lane);
+  for (int half = 0; half < 2; ++half) {
+    const PackedRow row = packed_row(min(warp_row + half * 8, rows - 1), group, kv_head);
+    const size_t index = (size_t{run.first_row} + row.step) * args.shape.heads + row.head;
+    positions[half] = row.step;
+    lse[half] = args.lse[index] * kLog2E;
+    delta[half] = args.delta[index];
   }
-
-  const uint32_t stages = ptx::shared_address(ptx::shared_memory());
+  const uint32_t shared = ptx::shared_address(ptx::shared_memory());
+  const uint32_t q = shared + warpgroup * Cut::kPairBytes, dout = q + Cut::kTileBytes;
   const RowKeys source(args.shape, args.qkv, DevicePages{}, run, kv_head);
   const auto load = [&](int block) {
-    load_block<kHeadDim, Cut::kThreads>(source, stages + block % 2 * Cut::kStageBytes, block,
-                                        run.row_count);
+    load_keys<kHeadDim, Cut::kThreads>(source, run.row_count, block * kBlockKeys,
+                                       shared + Cut::kStages + block % Cut::kRing * Cut::kPairBytes,
+                                       threadIdx.x);
+    ptx::copies_commit();
   };
-  const uint32_t rows_lane = stages + Tile::rows_offset(lane);
-  const uint32_t columns_lane = stages + Tile::columns_offset(lane);
-  float dq[kTiles][kHeadDim / 8][4] = {};
+  load_packed<kHeadDim, 128>(args, run, group, kv_head, first_row, q, threadIdx.x % 128);
   load(0);
-  for (int block = 0; block < blocks; ++block) {
+
+  // A block is there, and no product reads the one before.
+  const auto reach = [&](int block) {
     ptx::copies_wait<0>();
-    __syncthreads();  // The block is there, and all warps are done with the one before.
+    ptx::writes_visible_to_products();
+    __syncthreads();
     if (block + 1 < blocks) load(block + 1);
-#pragma unroll 1
-    for (int first = 0; first < kBlockKeys; first += kStepKeys) {
-      const uint32_t first_key = block * kBlockKeys + first;
-      if (first_key >= warp_keys) break;
-      const uint32_t step_at = block % 2 * Cut::kStageBytes + first * Tile::kRowBytes;
-      const uint32_t keys_at = rows_lane + step_at;
-      float s[kTiles][kStepKeys / 8][4] = {}, dp[kTiles][kStepKeys / 8][4] = {};
-#pragma unroll
-      for (int step = 0; step < kHeadDim / 16; ++step) {
-#pragma unroll
-        for (int n = 0; n < kStepKeys / 8; n += 2) {
-          uint32_t key[4], value[4];
-          Tile::load_rows(key, keys_at, n * 8, step);
-          Tile::load_rows(value, keys_at + Tile::kBytes, n * 8, step);
-#pragma unroll
-          for (int tile = 0; tile < kTiles; ++tile) {
-            ptx::multiply(s[tile][n], q[tile][step], key[0], key[1]);
-            ptx::multiply(s[tile][n + 1], q[tile][step], key[2], key[3]);
-            ptx::multiply(dp[tile][n], dout[tile][step], value[0], value[1]);
-            ptx::multiply(dp[tile][n + 1], dout[tile][step], value[2], value[3]);
-          }
-        }
-      }
-      each_element<kTiles, kStepKeys / 8>([&](int tile, int n, int i) {
-        const float p = ptx::exp2(fmaf(s[tile][n][i], kScale<kHeadDim>, -lse[tile][i / 2]));
-        s[tile][n][i] = p * (dp[tile][n][i] - delta[tile][i / 2]);
+  };
+  GroupSums<kHeadDim> dq;
+  for (int block = 0; block < own_blocks; ++block) {
+    reach(block);
+    const uint32_t first_key = block * kBlockKeys;
+    const uint32_t keys = shared + Cut::kStages + block % Cut::kRing * Cut::kPairBytes;
+    float s[8][4], dp[8][4];
+    ptx::products_begin();
+    multiply_rows<kHeadDim>(s, q, keys);
+    ptx::products_commit();
+    multiply_rows<kHeadDim>(dp, dout, keys + Cut::kTileBytes);
+    ptx::products_commit();
+    ptx::products_wait<1>();
+    ptx::products_done(s);
+    each_element<1, 8>([&](int, int n, int i) {
+      s[n][i] = ptx::exp2(fmaf(s[n][i], kScale<kHeadDim>, -lse[i / 2]));
+    });
+    if (first_key + kBlockKeys > all_see) {
+      each_element<1, 8>([&](int, int n, int i) {
+        if (first_key + n * 8 + lane % 4 * 2 + i % 2 > positions[i / 2]) s[n][i] = 0;
       });
-      if (first_key + kStepKeys > sees_all_before) {
-        each_element<kTiles, kStepKeys / 8>([&](int tile, int n, int i) {
-          const uint32_t key = first_key + n * 8 + lane % 4 * 2 + i % 2;
-          if (key > positions[tile][i / 2]) s[tile][n][i] = 0;
-        });
-      }
-      uint32_t ds[kTiles][kStepKeys / 16][4];
-#pragma unroll
-      for (int tile = 0; tile < kTiles; ++tile) pack_fragments<kStepKeys / 8>(ds[tile], s[tile]);
-#pragma unroll
-      for (int step = 0; step < kStepKeys / 16; ++step) {
-        add_product<kHeadDim>(dq, ds, step, columns_lane + step_at, step * 16);
-      }
     }
+    ptx::products_wait<0>();
+    ptx::products_done(dp);
+    each_element<1, 8>([&](int, int n, int i) { s[n][i] *= dp[n][i] - delta[i / 2]; });
+    uint32_t ds[4][4];
+    pack_fragments<8>(ds, s);
+    ptx::products_begin();
+    dq.add(ds, keys);
+    ptx::products_commit();
+    ptx::products_wait<0>();  // To keep few registers: two blocks of threads run beside each other.
+    dq.done();
   }
+  for (int block = own_blocks; block < blocks; ++block) reach(block);
 #pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const uint32_t r = warp_row + tile * 16 + half * 8 + lane / 4;
-      if (r >= rows) continue;
-      const PackedRow row = packed_row(r, group, kv_head);
-      Bf16* const to = args.dqkv + (size_t{run.first_row} + row.step) * row_width(args.shape) +
-                       row.head * kHeadDim;
-      write_row<kHeadDim>(to, dq[tile], half, kInverseRoot<kHeadDim>, lane);
-    }
+  for (int half = 0; half < 2; ++half) {
+    const uint32_t r = warp_row + half * 8;
+    if (r >= rows) continue;
+    const PackedRow row = packed_row(r, group, kv_head);
+    dq.write(args.dqkv + (size_t{run.first_row} + row.step) * row_width(args.shape) +
+                 row.head * kHeadDim,
+             half, kInverseRoot<kHeadDim>, lane);
   }
 }
 
-/// kBlockKeys keys and values stay in the registers of kKeyWarps warps; there are kShares such sets
-/// of warps, each with its part of every tile of kBlockKeys packed rows.
 template <int kHeadDim>
-struct KeyCut {
-  static constexpr int kTiles = kHeadDim >= 128 ? 1 : 2;
-  static constexpr int kWarpKeys = kTiles * 16;
-  static constexpr int kKeyWarps = kBlockKeys / kWarpKeys;
-  static constexpr int kShares = 2;
-  static constexpr int kThreads = kShares * kKeyWarps * 32;
-  static constexpr int kBlocksPerMultiprocessor = kHeadDim >= 128 ? 1 : 2;
-  static constexpr int kStageBytes = 2 * SharedTile<kHeadDim>::kBytes;
-  static constexpr int kStatBytes = kBlockKeys * 4;  // Of one stage and kind.
-  static constexpr int kSharedBytes = 2 * (kStageBytes + 3 * kStatBytes);
-};
-
-template <int kHeadDim>
-__global__ void __launch_bounds__(KeyCut<kHeadDim>::kThreads,
-                                  KeyCut<kHeadDim>::kBlocksPerMultiprocessor)
+__global__ void __launch_bounds__(BackwardCut<kHeadDim>::kThreads)
     key_sums(AttendBackwardArgs args, Divisor group) {
-  using Cut = KeyCut<kHeadDim>;
-  using Tile = SharedTile<kHeadDim>;
-  constexpr int kTiles = Cut::kTiles;
-  const uint32_t lane = threadIdx.x % 32;
+  using Cut = BackwardCut<kHeadDim>;
+  ptx::await_former();
+  ptx::let_next_start();
+  const uint32_t lane = threadIdx.x % 32, warpgroup = threadIdx.x / 128;
   const uint32_t kv_head = blockIdx.x % args.shape.kv_heads;
   const DeviceRun run = args.runs[blockIdx.x / args.shape.kv_heads];
-  const uint32_t block_key = blockIdx.y * kBlockKeys;  // Those that most rows see first.
+  const uint32_t block_key = blockIdx.y * Cut::kGroups * Cut::kRows;  // Those that most rows see.
   if (block_key >= run.row_count) return;
+  const uint32_t first_key = block_key + warpgroup * Cut::kRows;
+  const uint32_t warp_key = first_key + threadIdx.x % 128 / 32 * 16 + lane / 4;
 
-  const uint32_t key_warp = threadIdx.x / 32 % Cut::kKeyWarps;
-  const uint32_t share = threadIdx.x / 32 / Cut::kKeyWarps;
-  const uint32_t warp_key = block_key + key_warp * Cut::kWarpKeys;
+  unsigned char* const memory = ptx::shared_memory();
+  const uint32_t shared = ptx::shared_address(memory);
+  const uint32_t keys = shared + warpgroup * Cut::kPairBytes, values = keys + Cut::kTileBytes;
+  // By stage: lse, delta and positions of a tile's rows.
+  float* const stats = reinterpret_cast<float*>(memory + Cut::kStats);
   const RowKeys source(args.shape, args.qkv, DevicePages{}, run, kv_head);
-  uint32_t k[kTiles][kHeadDim / 16][4], v[kTiles][kHeadDim / 16][4];
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-    const uint32_t key = warp_key + tile * 16 + lane / 4, last = run.row_count - 1;
-    const Bf16* const at_0 = source.key(min(key, last));
-    const Bf16* const at_8 = source.key(min(key + 8, last));
-    load_fragments<kHeadDim>(k[tile], at_0, at_8, lane);
-    load_fragments<kHeadDim>(v[tile], at_0 + source.value_offset, at_8 + source.value_offset, lane);
-  }
-
-  // Stages of q and dout, then lse, delta and positions by stage.
-  unsigned char* const shared = ptx::shared_memory();
-  const uint32_t stages = ptx::shared_address(shared);
-  float* const stats = reinterpret_cast<float*>(shared + 2 * Cut::kStageBytes);
-  const uint32_t stats_at = stages + 2 * Cut::kStageBytes;
+  load_keys<kHeadDim, 128>(source, run.row_count, first_key, keys, threadIdx.x % 128);
   const uint32_t rows = run.row_count * group.value;
   const uint32_t first_row = block_key * group.value;  // Of those that see a key of the block.
-  const int row_tiles = (rows - first_row + kBlockKeys - 1) / kBlockKeys;
+  const int row_tiles = (rows - first_row + Cut::kRows - 1) / Cut::kRows;
   const auto load = [&](int row_tile) {
-    const uint32_t base = first_row + row_tile * kBlockKeys, stage = row_tile % 2;
-#pragma unroll
-    for (int first = 0; first < kBlockKeys * Tile::kChunks; first += Cut::kThreads) {
-      const uint32_t i = first + threadIdx.x, chunk = i % Tile::kChunks;
-      const uint32_t r = base + i / Tile::kChunks;
-      const uint32_t bytes = r < rows ? 16 : 0;
-      const PackedRow row = packed_row(min(r, rows - 1), group, kv_head);
-      const size_t index = size_t{run.first_row} + row.step;
-      const size_t column = row.head * kHeadDim + chunk * 8;
-      const uint32_t to =
-          stages + stage * Cut::kStageBytes + Tile::offset(i / Tile::kChunks, chunk);
-      ptx::copy_16(to, args.qkv + index * row_width(args.shape) + column, bytes);
-      ptx::copy_16(to + Tile::kBytes, args.dout + index * args.shape.heads * kHeadDim + column,
-                   bytes);
-    }
-    if (threadIdx.x < kBlockKeys) {
-      const uint32_t r = base + threadIdx.x;
+    const uint32_t base = first_row + row_tile * Cut::kRows, stage = row_tile % Cut::kRing;
+    load_packed<kHeadDim, Cut::kThreads>(args, run, group, kv_head, base,
+                                         shared + Cut::kStages + stage * Cut::kPairBytes,
+                                         threadIdx.x);
+    if (threadIdx.x < Cut::kRows) {
+      const uint32_t r = base + threadIdx.x, bytes = r < rows ? 4 : 0;
       const PackedRow row = packed_row(min(r, rows - 1), group, kv_head);
       const size_t index = (size_t{run.first_row} + row.step) * args.shape.heads + row.head;
-      const uint32_t slot = stage * kBlockKeys + threadIdx.x, bytes = r < rows ? 4 : 0;
-      ptx::copy_4(stats_at + slot * 4, args.lse + index, bytes);
-      ptx::copy_4(stats_at + 2 * Cut::kStatBytes + slot * 4, args.delta + index, bytes);
-      reinterpret_cast<uint32_t*>(stats)[4 * kBlockKeys + slot] = row.step;
+      float* const at = stats + stage * 3 * Cut::kRows + threadIdx.x;
+      ptx::copy_4(ptx::shared_address(at), args.lse + index, bytes);
+      ptx::copy_4(ptx::shared_address(at + Cut::kRows), args.delta + index, bytes);
+      *reinterpret_cast<uint32_t*>(at + 2 * Cut::kRows) = row.step;
     }
     ptx::copies_commit();
   };
-
-  const uint32_t rows_lane = stages + Tile::rows_offset(lane);
-  const uint32_t columns_lane = stages + Tile::columns_offset(lane);
-  float dk[kTiles][kHeadDim / 8][4] = {}, dv[kTiles][kHeadDim / 8][4] = {};
   load(0);
-  for (int row_tile = 0; row_tile < row_tiles; ++row_tile) {
-    ptx::copies_wait<0>();
-    __syncthreads();  // The tile is there, and all warps are done with the one before.
-    if (row_tile + 1 < row_tiles) load(row_tile + 1);
-    constexpr int kShareRows = kBlockKeys / Cut::kShares;
-#pragma unroll 1
-    for (int i = 0; i < kShareRows; i += 16) {
-      const uint32_t step_row = share * kShareRows + i;
-      const float* const lse = stats + row_tile % 2 * kBlockKeys + step_row;
-      const float* const delta = lse + 2 * kBlockKeys;
-      const auto* const positions = reinterpret_cast<const uint32_t*>(lse + 4 * kBlockKeys);
-      if (positions[15] < warp_key) continue;
-      const uint32_t step_at = row_tile % 2 * Cut::kStageBytes + step_row * Tile::kRowBytes;
-      float s[kTiles][2][4] = {}, dp[kTiles][2][4] = {};
-#pragma unroll
-      for (int step = 0; step < kHeadDim / 16; ++step) {
-        uint32_t q[4], dout[4];
-        Tile::load_rows(q, rows_lane + step_at, 0, step);
-        Tile::load_rows(dout, rows_lane + step_at + Tile::kBytes, 0, step);
-#pragma unroll
-        for (int tile = 0; tile < kTiles; ++tile) {
-          ptx::multiply(s[tile][0], k[tile][step], q[0], q[1]);
-          ptx::multiply(s[tile][1], k[tile][step], q[2], q[3]);
-          ptx::multiply(dp[tile][0], v[tile][step], dout[0], dout[1]);
-          ptx::multiply(dp[tile][1], v[tile][step], dout[2], dout[3]);
-        }
-      }
-      float2 shifts[2], deltas[2];  // Of this lane's columns.
-#pragma unroll
-      for (int n = 0; n < 2; ++n) {
-        shifts[n] = *reinterpret_cast<const float2*>(lse + n * 8 + lane % 4 * 2);
-        shifts[n] = make_float2(-shifts[n].x * kLog2E, -shifts[n].y * kLog2E);
-        deltas[n] = *reinterpret_cast<const float2*>(delta + n * 8 + lane % 4 * 2);
-      }
-      each_element<kTiles, 2>([&](int tile, int n, int i) {
-        const float shift = i % 2 == 0 ? shifts[n].x : shifts[n].y;
-        s[tile][n][i] = ptx::exp2(fmaf(s[tile][n][i], kScale<kHeadDim>, shift));
-      });
-      if (positions[0] < warp_key + Cut::kWarpKeys - 1) {
-        each_element<kTiles, 2>([&](int tile, int n, int i) {
-          const uint32_t key = warp_key + tile * 16 + i / 2 * 8 + lane / 4;
-          if (key > positions[n * 8 + lane % 4 * 2 + i % 2]) s[tile][n][i] = 0;
-        });
-      }
-      each_element<kTiles, 2>([&](int tile, int n, int i) {
-        const float row_delta = i % 2 == 0 ? deltas[n].x : deltas[n].y;
-        dp[tile][n][i] = s[tile][n][i] * (dp[tile][n][i] - row_delta);
-      });
-      uint32_t p_columns[kTiles][1][4], ds_columns[kTiles][1][4];
-#pragma unroll
-      for (int tile = 0; tile < kTiles; ++tile) {
-        pack_fragments<2>(p_columns[tile], s[tile]);
-        pack_fragments<2>(ds_columns[tile], dp[tile]);
-      }
-      add_product<kHeadDim>(dv, p_columns, 0, columns_lane + step_at + Tile::kBytes, 0);
-      add_product<kHeadDim>(dk, ds_columns, 0, columns_lane + step_at, 0);
-    }
-  }
 
-  // The first share gives its dv to the second, which gives its dk to the first.
-  static_assert(Cut::kShares == 2 && 2 * kBlockKeys * kHeadDim * 4 == 2 * Cut::kStageBytes);
-  __syncthreads();  // All have read the last tile.
-  constexpr int kSlots = kTiles * kHeadDim / 8;
-  float4* const given = reinterpret_cast<float4*>(shared) + key_warp * kSlots * 32 + lane;
-  float4* const taken = given + (share == 0 ? Cut::kKeyWarps * kSlots * 32 : 0);
-  float4* const left = given + (share == 0 ? 0 : Cut::kKeyWarps * kSlots * 32);
+  // A tile is there, and no product reads the one before.
+  const auto reach = [&](int row_tile) {
+    ptx::copies_wait<0>();
+    ptx::writes_visible_to_products();
+    __syncthreads();
+    if (row_tile + 1 < row_tiles) load(row_tile + 1);
+  };
+  const int unseeing = (first_key - block_key) * group.value / Cut::kRows;  // Tiles.
+  for (int row_tile = 0; row_tile < min(unseeing, row_tiles); ++row_tile) reach(row_tile);
+  GroupSums<kHeadDim> dk, dv;
+  for (int row_tile = unseeing; row_tile < row_tiles; ++row_tile) {
+    reach(row_tile);
+    const float* const lse = stats + row_tile % Cut::kRing * 3 * Cut::kRows;
+    const float* const delta = lse + Cut::kRows;
+    const auto* const positions = reinterpret_cast<const uint32_t*>(delta + Cut::kRows);
+    const uint32_t q = shared + Cut::kStages + row_tile % Cut::kRing * Cut::kPairBytes;
+    const uint32_t dout = q + Cut::kTileBytes;
+    float s[8][4], dp[8][4];  // Rows of these are keys.
+    ptx::products_begin();
+    multiply_rows<kHeadDim>(s, keys, q);
+    ptx::products_commit();
+    multiply_rows<kHeadDim>(dp, values, dout);
+    ptx::products_commit();
+    ptx::products_wait<1>();
+    ptx::products_done(s);
+    const uint32_t column = lane % 4 * 2;
 #pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
+    for (int n = 0; n < 8; ++n) {
+      const float2 sums = *reinterpret_cast<const float2*>(lse + n * 8 + column);
+      const float shifts[2] = {-sums.x * kLog2E, -sums.y * kLog2E};
 #pragma unroll
-    for (int n = 0; n < kHeadDim / 8; ++n) {
-      float* const own = dk[tile][n];
-      float* const other = dv[tile][n];
-      left[(tile * kHeadDim / 8 + n) * 32] =
-          share == 0 ? make_float4(other[0], other[1], other[2], other[3])
-                     : make_float4(own[0], own[1], own[2], own[3]);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) own[i] = share == 0 ? own[i] : other[i];
+      for (int i = 0; i < 4; ++i)
+        s[n][i] = ptx::exp2(fmaf(s[n][i], kScale<kHeadDim>, shifts[i % 2]));
     }
+    if (positions[0] < first_key + Cut::kRows - 1) {
+      each_element<1, 8>([&](int, int n, int i) {
+        if (warp_key + i / 2 * 8 > positions[n * 8 + column + i % 2]) s[n][i] = 0;
+      });
+    }
+    uint32_t p[4][4];
+    pack_fragments<8>(p, s);
+    ptx::products_wait<0>();
+    ptx::products_done(dp);
+    ptx::products_begin();
+    dv.add(p, dout);
+    ptx::products_commit();
+#pragma unroll
+    for (int n = 0; n < 8; ++n) {
+      const float2 d = *reinterpret_cast<const float2*>(delta + n * 8 + column);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) s[n][i] *= dp[n][i] - (i % 2 == 0 ? d.x : d.y);
+    }
+    uint32_t ds[4][4];
+    pack_fragments<8>(ds, s);
+    ptx::products_begin();
+    dk.add(ds, q);
+    ptx::products_commit();
+    ptx::products_wait<0>();
+    dv.done();
+    dk.done();
   }
-  __syncthreads();
-  const float scale = share == 0 ? kInverseRoot<kHeadDim> : 1.0f;
 #pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-    for (int n = 0; n < kHeadDim / 8; ++n) {
-      const float4 more = taken[(tile * kHeadDim / 8 + n) * 32];
-      dk[tile][n][0] += more.x;
-      dk[tile][n][1] += more.y;
-      dk[tile][n][2] += more.z;
-      dk[tile][n][3] += more.w;
-    }
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const uint32_t key = warp_key + tile * 16 + half * 8 + lane / 4;
-      if (key >= run.row_count) continue;
-      Bf16* const to =
-          args.dqkv + (source.key(key) - args.qkv) + (share == 0 ? size_t{0} : source.value_offset);
-      write_row<kHeadDim>(to, dk[tile], half, scale, lane);
-    }
+  for (int half = 0; half < 2; ++half) {
+    const uint32_t key = warp_key + half * 8;
+    if (key >= run.row_count) continue;
+    Bf16* const to = args.dqkv + (source.key(key) - args.qkv);
+    dk.write(to, half, kInverseRoot<kHeadDim>, lane);
+    dv.write(to + source.value_offset, half, 1.0f, lane);
   }
 }
 
 template <int kHeadDim>
 void attend_backward_heads(cudaStream_t stream, const AttendBackwardArgs& args) {
+  using Cut = BackwardCut<kHeadDim>;
   const AttendShape& shape = args.shape;
   const size_t count = args.rows * shape.heads;
-  const size_t vectors = count * (kHeadDim / 8);
-  ptx::launch(row_deltas<kHeadDim>,
-              dim3(static_cast<uint32_t>((vectors + kDeltaThreads - 1) / kDeltaThreads)),
-              kDeltaThreads, 0, stream, "row_deltas", reinterpret_cast<const uint4*>(args.out),
-              reinterpret_cast<const uint4*>(args.dout), count, args.delta);
+  launch_early(row_deltas<kHeadDim>, dim3(blocks_for(count * (kHeadDim / 8), kDeltaThreads)),
+               kDeltaThreads, 0, stream, "row_deltas", reinterpret_cast<const uint4*>(args.out),
+               reinterpret_cast<const uint4*>(args.dout), count, args.delta);
   const Divisor group(shape.group());
   const uint32_t across = args.run_count * shape.kv_heads;
-  using Queries = QueryCut<kHeadDim>;
-  using KeysCut = KeyCut<kHeadDim>;
-  const uint32_t row_tiles = (args.rows_max * shape.group() + Queries::kRows - 1) / Queries::kRows;
-  const uint32_t key_blocks = (args.rows_max + kBlockKeys - 1) / kBlockKeys;
-  ptx::launch(query_sums<kHeadDim>, dim3(across, row_tiles), Queries::kThreads,
-              Queries::kSharedBytes, stream, "query_sums", args, group);
-  ptx::launch(key_sums<kHeadDim>, dim3(across, key_blocks), KeysCut::kThreads,
-              KeysCut::kSharedBytes, stream, "key_sums", args, group);
+  constexpr uint32_t kBlockRows = Cut::kGroups * Cut::kRows;
+  launch_early(query_sums<kHeadDim>,
+               dim3(across, blocks_for(size_t{args.rows_max} * shape.group(), kBlockRows)),
+               Cut::kThreads, Cut::kSharedBytes, stream, "query_sums", args, group);
+  launch_early(key_sums<kHeadDim>, dim3(across, blocks_for(args.rows_max, kBlockRows)),
+               Cut::kThreads, Cut::kSharedBytes, stream, "key_sums", args, group);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // Runs of one row go to attention_pieces.cu; a query row's bits are the same there (AT-1, AT-2).
 
 #include "gpu/cuda/attention_softmax.cuh"
+#include "gpu/cuda/hopper.cuh"
 
 namespace thespis::gpu::cuda {
 namespace {
@@ -29,6 +30,8 @@ __global__ void __launch_bounds__(TileCut<kHeadDim>::kThreads,
   using Cut = TileCut<kHeadDim>;
   using Tile = SharedTile<kHeadDim>;
   constexpr int kTiles = Cut::kTiles;
+  ptx::await_former();
+  ptx::let_next_start();
   const uint32_t lane = threadIdx.x % 32;
   const uint32_t kv_head = blockIdx.x % args.shape.kv_heads;
   const DeviceRun run = args.runs[blockIdx.x / args.shape.kv_heads];
@@ -142,8 +145,8 @@ void launch_tiles(cudaStream_t stream, const AttendArgs& args) {
   using Cut = TileCut<kHeadDim>;
   const uint32_t rows = args.rows_max * args.shape.group();
   const dim3 grid(args.run_count * args.shape.kv_heads, (rows + Cut::kRows - 1) / Cut::kRows);
-  ptx::launch(attend_tiles<kHeadDim, Keys>, grid, Cut::kThreads, Cut::kSharedBytes, stream,
-              "attend_tiles", args, Divisor(args.shape.group()));
+  launch_early(attend_tiles<kHeadDim, Keys>, grid, Cut::kThreads, Cut::kSharedBytes, stream,
+               "attend_tiles", args, Divisor(args.shape.group()));
 }
 
 }  // namespace

@@ -128,8 +128,9 @@ __global__ void __launch_bounds__(kThreads)
     for (int tile = 0; tile < kTiles; ++tile) {
 #pragma unroll
       for (int k = 0; k < kColumns / 16; ++k)
-        ptx::multiply_tiles(c, ptx::tile_descriptor(weight_at + tile * kWeightTile + k * 32),
-                            ptx::tile_descriptor(x_at + tile * C::kTile + k * 32),
+        ptx::multiply_tiles(c,
+                            ptx::tile_descriptor<kColumns>(weight_at + tile * kWeightTile + k * 32),
+                            ptx::tile_descriptor<kColumns>(x_at + tile * C::kTile + k * 32),
                             step + static_cast<uint32_t>(tile + k) > 0);
     }
     ptx::products_commit();
@@ -138,6 +139,7 @@ __global__ void __launch_bounds__(kThreads)
     former = at.stage;
   }
   ptx::products_wait<0>();
+  ptx::products_done(c);
   ptx::await_former();
 
   // The sums' columns are rows of y: they turn in shared memory, which no copy writes any more.

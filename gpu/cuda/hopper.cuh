@@ -70,11 +70,20 @@ __device__ inline void copy_box(uint32_t to, const CUtensorMap& map, uint32_t ba
       : "memory");
 }
 
-/// A tile of rows of 64 bf16, K-major, its 16-byte chunks permuted as the copy engine does with
-/// CU_TENSOR_MAP_SWIZZLE_128B; at a multiple of 1024 bytes, plus 32 for each 16 of K.
+/// Ordinary writes to shared memory (cp.async too) before it are seen by products after a barrier.
+__device__ inline void writes_visible_to_products() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+/// A tile of rows of kColumns (16, 32 or 64) bf16, its 16-byte chunks permuted within eight rows as
+/// the copy engine does with a swizzle of a row's bytes; the tile's start at a multiple of eight
+/// rows. Along a row is K: plus 32 bytes for each 16 of K; or across rows (a transposed b): plus 16
+/// rows.
+template <int kColumns>
 __device__ inline uint64_t tile_descriptor(uint32_t at) {
-  constexpr uint64_t kSwizzle128 = uint64_t{1} << 62, kEightRows = uint64_t{1024 / 16} << 32;
-  return kSwizzle128 | kEightRows | uint64_t{1} << 16 | (at & 0x3ffff) / 16;
+  constexpr uint64_t kSwizzle = kColumns == 64 ? 1 : kColumns == 32 ? 2 : 3;
+  constexpr uint64_t kEightRows = 8 * kColumns * 2;
+  return kSwizzle << 62 | kEightRows / 16 << 32 | kEightRows / 16 << 16 | (at & 0x3ffff) / 16;
 }
 
 __device__ inline void products_begin() {
@@ -87,6 +96,16 @@ __device__ inline void products_commit() {
 template <int kPending>
 __device__ inline void products_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
+}
+
+/// After a wait: the compiler reads what the products wrote no earlier than here.
+template <int kTiles>
+__device__ inline void products_done(float (&c)[kTiles][4]) {
+#pragma unroll
+  for (int n = 0; n < kTiles; ++n) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) asm volatile("" : "+f"(c[n][i])::"memory");
+  }
 }
 
 /// c [64][8 kColumns] (+)= a b^T of 16 more of K; a tile of 64 rows, one of 8 kColumns rows.
@@ -124,6 +143,42 @@ __device__ inline void multiply_tiles(float (&c)[8][4], uint64_t a, uint64_t b, 
         "+f"(c[6][0]), "+f"(c[6][1]), "+f"(c[6][2]), "+f"(c[6][3]), "+f"(c[7][0]), "+f"(c[7][1]),
         "+f"(c[7][2]), "+f"(c[7][3])
       : "l"(a), "l"(b), "r"(accumulate));
+}
+
+/// The same with a from registers (mma.sync's fragments) and b transposed, [16][16]; adds.
+__device__ inline void multiply_fragments(float (&c)[2][4], const uint32_t (&a)[4], uint64_t b) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7}, {%8, %9, %10, %11}, %12, 1, 1, 1, 1;\n"
+      : "+f"(c[0][0]), "+f"(c[0][1]), "+f"(c[0][2]), "+f"(c[0][3]), "+f"(c[1][0]), "+f"(c[1][1]),
+        "+f"(c[1][2]), "+f"(c[1][3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+}
+/// The same with a from registers (mma.sync's fragments) and b transposed, [16][32]; adds.
+__device__ inline void multiply_fragments(float (&c)[4][4], const uint32_t (&a)[4], uint64_t b) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, {%16, %17, %18, "
+      "%19}, %20, 1, 1, 1, 1;\n"
+      : "+f"(c[0][0]), "+f"(c[0][1]), "+f"(c[0][2]), "+f"(c[0][3]), "+f"(c[1][0]), "+f"(c[1][1]),
+        "+f"(c[1][2]), "+f"(c[1][3]), "+f"(c[2][0]), "+f"(c[2][1]), "+f"(c[2][2]), "+f"(c[2][3]),
+        "+f"(c[3][0]), "+f"(c[3][1]), "+f"(c[3][2]), "+f"(c[3][3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+}
+/// The same with a from registers (mma.sync's fragments) and b transposed, [16][64]; adds.
+__device__ inline void multiply_fragments(float (&c)[8][4], const uint32_t (&a)[4], uint64_t b) {
+  asm volatile(
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
+      "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, {%32, %33, %34, %35}, %36, 1, "
+      "1, 1, 1;\n"
+      : "+f"(c[0][0]), "+f"(c[0][1]), "+f"(c[0][2]), "+f"(c[0][3]), "+f"(c[1][0]), "+f"(c[1][1]),
+        "+f"(c[1][2]), "+f"(c[1][3]), "+f"(c[2][0]), "+f"(c[2][1]), "+f"(c[2][2]), "+f"(c[2][3]),
+        "+f"(c[3][0]), "+f"(c[3][1]), "+f"(c[3][2]), "+f"(c[3][3]), "+f"(c[4][0]), "+f"(c[4][1]),
+        "+f"(c[4][2]), "+f"(c[4][3]), "+f"(c[5][0]), "+f"(c[5][1]), "+f"(c[5][2]), "+f"(c[5][3]),
+        "+f"(c[6][0]), "+f"(c[6][1]), "+f"(c[6][2]), "+f"(c[6][3]), "+f"(c[7][0]), "+f"(c[7][1]),
+        "+f"(c[7][2]), "+f"(c[7][3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
 }
 
 }  // namespace ptx

@@ -75,6 +75,8 @@ __global__ void norm_kernel(NormArgs a) {
 /// Part p: rows p, p + parts, ...; its sums for dweight go to scratch[p].
 template <int kVectors>
 __global__ void __launch_bounds__(kRowThreadsMax) norm_backward_kernel(NormBackwardArgs a) {
+  ptx::await_former();
+  ptx::let_next_start();
   const NormArgs& f = a.forward;
   extern __shared__ float row_parts[];  // [blockDim.y][width]
   Eight dweight[kVectors] = {};
@@ -82,7 +84,7 @@ __global__ void __launch_bounds__(kRowThreadsMax) norm_backward_kernel(NormBackw
   const size_t rounds = (f.rows + step - 1) / step;
   for (size_t round = 0; round < rounds; ++round) {
     const size_t row = round * step + size_t{blockIdx.x} * blockDim.y + threadIdx.y;
-    Eight x[kVectors], g[kVectors];  // g = weight * dy.
+    Eight x[kVectors], g[kVectors], dx[kVectors] = {};
     float squares = 0, dot = 0;
 #pragma unroll
     for (int n = 0; n < kVectors; ++n) {
@@ -90,6 +92,7 @@ __global__ void __launch_bounds__(kRowThreadsMax) norm_backward_kernel(NormBackw
       if (row >= f.rows || column >= f.width) continue;
       x[n] = load8(f.x + row * f.width + column);
       g[n] = load8(a.dy + row * f.width + column);
+      if (a.accumulate) dx[n] = load8(a.dx + row * f.width + column);
       const Eight w = load8(f.weight + column);
 #pragma unroll
       for (int i = 0; i < static_cast<int>(kVector); ++i) {
@@ -107,15 +110,12 @@ __global__ void __launch_bounds__(kRowThreadsMax) norm_backward_kernel(NormBackw
       const uint32_t column = (threadIdx.x + n * blockDim.x) * kVector;
       if (row >= f.rows || column >= f.width) continue;
       const Eight w = load8(f.weight + column);
-      Bf16* to = a.dx + row * f.width + column;
-      Eight dx = {};
-      if (a.accumulate) dx = load8(to);
 #pragma unroll
       for (int i = 0; i < static_cast<int>(kVector); ++i) {
         dweight[n].at[i] = fmaf(g[n].at[i], x[n].at[i] * inverse, dweight[n].at[i]);
-        dx.at[i] += inverse * (g[n].at[i] * w.at[i] - x[n].at[i] * pull);
+        dx[n].at[i] += inverse * (g[n].at[i] * w.at[i] - x[n].at[i] * pull);
       }
-      store8(to, dx);
+      store8(a.dx + row * f.width + column, dx[n]);
     }
   }
 #pragma unroll
@@ -136,6 +136,8 @@ __global__ void __launch_bounds__(kRowThreadsMax) norm_backward_kernel(NormBackw
 
 __global__ void add_columns_kernel(const float* parts, uint32_t part_count, uint32_t width,
                                    float* sums) {
+  ptx::await_former();
+  ptx::let_next_start();
   const uint32_t c = blockIdx.x * blockDim.x + threadIdx.x;
   if (c >= width) return;
   float sum = 0;
@@ -148,6 +150,8 @@ constexpr uint32_t kSumLanes = 8;
 __global__ void sum_columns_kernel(const Bf16* x, size_t stride, size_t rows, uint32_t width,
                                    float* parts) {
   __shared__ Eight lanes[kSumLanes][kWarp];
+  ptx::await_former();
+  ptx::let_next_start();
   const uint32_t column = (blockIdx.x * kWarp + threadIdx.x) * kVector;
   Eight sum = {};
   if (column < width) {
@@ -198,20 +202,16 @@ void rms_norm_backward(cudaStream_t stream, const NormBackwardArgs& a) {
   const uint32_t parts = min(on_device::kColumnParts, blocks_for(f.rows, shape.rows));
   const size_t shared = size_t{shape.rows} * f.width * sizeof(float);
   with_vectors(shape.vectors, f.width, [&](auto vectors) {
-    auto* kernel = norm_backward_kernel<decltype(vectors)::value>;
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shared)),
-          "rms_norm_backward");
-    kernel<<<parts, dim3(shape.threads, shape.rows), shared, stream>>>(a);
+    launch_early(norm_backward_kernel<decltype(vectors)::value>, dim3(parts),
+                 dim3(shape.threads, shape.rows), shared, stream, "rms_norm_backward", a);
   });
-  check_launch("rms_norm_backward");
   add_columns(stream, a.scratch, parts, f.width, a.dweight);
 }
 
 void add_columns(cudaStream_t stream, const float* parts, uint32_t part_count, uint32_t width,
                  float* sums) {
-  add_columns_kernel<<<blocks_for(width, 64), 64, 0, stream>>>(parts, part_count, width, sums);
-  check_launch("add_columns");
+  launch_early(add_columns_kernel, dim3(blocks_for(width, 64)), 64, 0, stream, "add_columns", parts,
+               part_count, width, sums);
 }
 
 uint32_t sum_columns(cudaStream_t stream, const Bf16* x, size_t stride, size_t rows, uint32_t width,
@@ -219,8 +219,8 @@ uint32_t sum_columns(cudaStream_t stream, const Bf16* x, size_t stride, size_t r
   const uint32_t part_count =
       min(on_device::kColumnParts, max(1u, blocks_for(rows, kSumLanes * 8)));
   const dim3 grid(blocks_for(width / kVector, kWarp), part_count);
-  sum_columns_kernel<<<grid, dim3(kWarp, kSumLanes), 0, stream>>>(x, stride, rows, width, parts);
-  check_launch("sum_columns");
+  launch_early(sum_columns_kernel, grid, dim3(kWarp, kSumLanes), 0, stream, "sum_columns", x,
+               stride, rows, width, parts);
   return part_count;
 }
 

@@ -1,5 +1,6 @@
 // The pass between the product of q, k, v and attention, and its backward.
 
+#include "gpu/cuda/hopper.cuh"
 #include "gpu/cuda/qkv.cuh"
 #include "runtime/base/error.hpp"
 
@@ -9,6 +10,8 @@ namespace {
 constexpr uint32_t kThreads = 256;
 
 __global__ void finish_kernel(FinishQkvArgs a) {
+  ptx::await_former();
+  ptx::let_next_start();
   const AttendShape& s = a.shape;
   const uint32_t row_units = s.qkv_size() / (2 * kVector);
   const size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x;
@@ -27,6 +30,8 @@ __global__ void finish_kernel(FinishQkvArgs a) {
 /// One row a round and block; a thread keeps its unit, so the sums for the head norms' weights stay
 /// in registers. Part p's sums go to scratch[p] [2][head_dim]: of q, of k.
 __global__ void finish_backward_kernel(FinishQkvBackwardArgs a) {
+  ptx::await_former();
+  ptx::let_next_start();
   const FinishQkvArgs& f = a.forward;
   const AttendShape& s = f.shape;
   const uint32_t row_units = s.qkv_size() / (2 * kVector), units = s.head_dim / (2 * kVector);
@@ -111,8 +116,8 @@ void finish_qkv(cudaStream_t stream, const FinishQkvArgs& a) {
   if (a.rows == 0) return;
   require(a);
   const size_t units = a.rows * (a.shape.qkv_size() / (2 * kVector));
-  finish_kernel<<<blocks_for(units, kThreads), kThreads, 0, stream>>>(a);
-  check_launch("finish_qkv");
+  launch_early(finish_kernel, dim3(blocks_for(units, kThreads)), kThreads, 0, stream, "finish_qkv",
+               a);
 }
 
 void finish_qkv_backward(cudaStream_t stream, const FinishQkvBackwardArgs& a) {
@@ -123,14 +128,12 @@ void finish_qkv_backward(cudaStream_t stream, const FinishQkvBackwardArgs& a) {
   const uint32_t threads = round_up(s.qkv_size() / (2 * kVector), kWarp);
   if (threads > 1024) throw Error("cuda: rows of q, k, v wider than 16384 are not supported");
   const bool norms = f.q_norm != nullptr;
-  const size_t most = norms ? size_t{on_device::kColumnParts} : f.rows;
+  // Without sums to keep few, as many blocks as are at work at once.
+  const size_t most = norms ? on_device::kColumnParts : 2048;
   const uint32_t parts = static_cast<uint32_t>(min(f.rows, most));
   const size_t shared = norms ? s.qkv_size() * sizeof(float) : 0;
-  check(cudaFuncSetAttribute(finish_backward_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             static_cast<int>(shared)),
-        "finish_qkv_backward");
-  finish_backward_kernel<<<parts, threads, shared, stream>>>(a);
-  check_launch("finish_qkv_backward");
+  launch_early(finish_backward_kernel, dim3(parts), threads, shared, stream, "finish_qkv_backward",
+               a);
   if (norms) {
     add_halves_kernel<<<blocks_for(2 * s.head_dim, 64), 64, 0, stream>>>(
         a.scratch, parts, s.head_dim, a.dq_norm, a.dk_norm);

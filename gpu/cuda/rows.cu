@@ -95,6 +95,8 @@ __global__ void swiglu_backward_kernel(const Bf16* gate_up, Bf16* dy, size_t row
   const uint32_t vectors = width / kVector;
   const size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x;
   const size_t row = at / vectors, column = at % vectors * kVector;
+  ptx::await_former();
+  ptx::let_next_start();
   if (row >= rows) return;
   const size_t from = row * 2 * width + column;
   Eight gate = load8(gate_up + from), up = load8(gate_up + from + width);
@@ -164,9 +166,8 @@ void swiglu(cudaStream_t stream, const Bf16* gate_up, size_t rows, uint32_t widt
 void swiglu_backward(cudaStream_t stream, const Bf16* gate_up, Bf16* dy, size_t rows,
                      uint32_t width, Bf16* dgate_up) {
   if (rows == 0) return;
-  swiglu_backward_kernel<<<blocks_for(rows * (width / kVector), kThreads), kThreads, 0, stream>>>(
-      gate_up, dy, rows, width, dgate_up);
-  check_launch("swiglu_backward");
+  launch_early(swiglu_backward_kernel, dim3(blocks_for(rows * (width / kVector), kThreads)),
+               kThreads, 0, stream, "swiglu_backward", gate_up, dy, rows, width, dgate_up);
 }
 
 }  // namespace thespis::gpu::cuda
