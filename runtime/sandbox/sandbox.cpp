@@ -31,7 +31,7 @@ bool holds(std::span<const LayerReport> layers, Layer layer) {
 class Sandbox::Impl {
  public:
   explicit Impl(Options options)
-      : workers_(lanes(options.jobs_at_once), options.without),
+      : workers_(lanes(options.jobs_at_once), options.without, clock_),
         compiler_(workers_, options.cache),
         queue_jobs_max_(options.queue_jobs_max) {
     layers_ = try_layers(workers_);
@@ -107,6 +107,7 @@ class Sandbox::Impl {
                          "); programs run without it only with sandbox.allow_weaker = true");
   }
 
+  env::RealClock clock_;
   Workers workers_;
   Compiler compiler_;
   size_t queue_jobs_max_;

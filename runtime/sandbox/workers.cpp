@@ -38,9 +38,10 @@ RunReply infrastructure(const std::string& why) {
 
 }  // namespace
 
-Workers::Workers(unsigned lanes, Layers without)
+Workers::Workers(unsigned lanes, Layers without, const env::Clock& clock)
     : without_(without),
       lanes_(lanes),
+      clock_(clock),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
   epoll_event event{EPOLLIN, {.u64 = kTimerKey}};
@@ -255,19 +256,20 @@ void Workers::check_deadlines() {
   }
 }
 
+std::optional<env::Nanoseconds> Workers::next_deadline() const {
+  if (!ended_.empty() || (!queue_.empty() && running_.size() < lanes_.size())) return clock_.now();
+  std::optional<env::Nanoseconds> first;
+  for (const auto& [id, running] : running_)
+    if (!first || running.deadline < *first) first = running.deadline;
+  return first;
+}
+
 void Workers::arm_timer() {
   itimerspec when{};
-  if (!ended_.empty()) {
-    when.it_value.tv_nsec = 1;
-  } else {
-    env::Nanoseconds first = env::Nanoseconds::max();
-    for (const auto& [id, running] : running_) first = std::min(first, running.deadline);
-    if (!queue_.empty() && running_.size() < lanes_.size()) first = env::Nanoseconds{0};
-    if (first != env::Nanoseconds::max()) {
-      const auto left = std::max<int64_t>((first - clock_.now()).count(), 1);
-      when.it_value.tv_sec = left / 1'000'000'000;
-      when.it_value.tv_nsec = left % 1'000'000'000;
-    }
+  if (const auto first = next_deadline()) {
+    const auto left = std::max<int64_t>((*first - clock_.now()).count(), 1);
+    when.it_value.tv_sec = left / 1'000'000'000;
+    when.it_value.tv_nsec = left % 1'000'000'000;
   }
   ::timerfd_settime(timer_.get(), 0, &when, nullptr);
 }

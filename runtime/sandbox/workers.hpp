@@ -35,7 +35,8 @@ struct Installed {
 
 class Workers {
  public:
-  Workers(unsigned lanes, Layers without);
+  /// `clock` outlives this.
+  Workers(unsigned lanes, Layers without, const env::Clock& clock);
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -48,6 +49,8 @@ class Workers {
 
   int descriptor() const { return epoll_.get(); }
   size_t poll(int timeout_ms);
+  /// When poll() has something to do even if nothing arrives; none: nothing runs.
+  std::optional<env::Nanoseconds> next_deadline() const;
 
   /// Makes a file readable for all jobs from now on, also after a new start of the launcher.
   /// Returns what failed, or nothing.
@@ -101,7 +104,7 @@ class Workers {
   std::map<uint64_t, Running> running_;
   std::deque<std::function<void()>> ended_;
   uint64_t next_id_ = 1;
-  env::RealClock clock_;
+  const env::Clock& clock_;
   Descriptor epoll_, timer_;
 };
 

@@ -86,11 +86,11 @@ Cgroups::Hierarchy* Cgroups::add(const std::string& directory, const std::string
   return &hierarchies_.back();
 }
 
-void Cgroups::open() {
+void Cgroups::open(const std::string& self) {
   name_ = kPrefix + std::to_string(::getpid());
   // "4:memory:/path" and, for version 2, "0::/path".
   std::map<std::string, std::string> own;
-  std::ifstream groups("/proc/self/cgroup");
+  std::ifstream groups(self + "/cgroup");
   for (std::string line; std::getline(groups, line);) {
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second != line.npos)
@@ -98,8 +98,8 @@ void Cgroups::open() {
   }
   for (const char* controller : {"memory", "pids", "cpu"})
     refused_[controller] = "no cgroup has it";
-  open_first(own);
-  std::ifstream mounts("/proc/self/mounts");
+  open_first(self, own);
+  std::ifstream mounts(self + "/mounts");
   for (std::string line; std::getline(mounts, line);) {
     std::istringstream fields(line);
     std::string device, directory, type;
@@ -108,8 +108,8 @@ void Cgroups::open() {
   }
 }
 
-void Cgroups::open_first(const std::map<std::string, std::string>& own) {
-  std::ifstream mounts("/proc/self/mounts");
+void Cgroups::open_first(const std::string& self, const std::map<std::string, std::string>& own) {
+  std::ifstream mounts(self + "/mounts");
   for (std::string line; std::getline(mounts, line);) {
     std::istringstream fields(line);
     std::string device, directory, type, options;

@@ -20,8 +20,9 @@ class Cgroups {
  public:
   ~Cgroups();
 
-  /// Finds and makes what this process may; call before the root is changed.
-  void open();
+  /// Finds and makes what this process may; call before the root is changed. `self`: where the
+  /// process's "cgroup" and "mounts" are.
+  void open(const std::string& self = "/proc/self");
   /// Whether a controller ("memory", "pids", "cpu") is there, and a word about it for people.
   bool has(const std::string& controller) const;
   std::string detail(const std::string& controller) const;
@@ -41,7 +42,7 @@ class Cgroups {
     Descriptor base;          ///< Our own group there; the slots' parent is in it.
     Descriptor top;           ///< The slots' parent.
   };
-  void open_first(const std::map<std::string, std::string>& own);
+  void open_first(const std::string& self, const std::map<std::string, std::string>& own);
   void open_second(const std::string& directory);
   bool enable_controllers(Hierarchy& hierarchy);
   const Hierarchy* with(const std::string& controller) const;

@@ -18,6 +18,7 @@
 #include <filesystem>
 
 #include "runtime/sandbox/channel.hpp"
+#include "runtime/sandbox/launcher/patience.hpp"
 #include "runtime/sandbox/launcher/probe.hpp"
 
 namespace thespis::sandbox {
@@ -25,10 +26,6 @@ namespace {
 
 /// The init's, and then the interpreter's in its copy; touched pages alone cost something.
 constexpr size_t kStackBytes = 64ULL << 20;
-/// Processor time is looked at this long after it may have been used up.
-constexpr double kCpuGrainS = 0.004;
-constexpr double kStarvedFactorMax = 10;
-constexpr double kFirstLookS = 0.05;
 
 const char* const kEnvironment[] = {"PATH=/usr/bin:/bin",
                                     "HOME=/box/work",
@@ -243,35 +240,13 @@ bool Runner::read_report(Running& run, int flags) {
 }
 
 int Runner::next_timeout_ms(Running& run) {
-  const Limits& limits = run.request.limits;
   const double elapsed_s = env::seconds(clock_.now() - run.start);
-  double wait_s = limits.wall_s - elapsed_s;
-  // Most jobs end before either limit is worth a look.
-  // A first look that comes late was itself kept waiting for a processor.
-  if (elapsed_s > kFirstLookS)
-    meter_.begin_starving(std::max(0.0, elapsed_s - kFirstLookS - kCpuGrainS));
-  if (wait_s <= 0) {
-    // A machine that had no time for the job says nothing about the job.
-    const double starved_s = meter_.starved_s(run.pid);
-    const double starved_max_s = limits.wall_s * kStarvedFactorMax;
-    wait_s += std::min(starved_s, starved_max_s);
-    if (wait_s <= 0.001) {
-      run.over_wall = true;
-      run.starved = starved_s >= starved_max_s;
-      return 0;
-    }
-  }
-  // More than this cannot have been used.
-  double used_s = elapsed_s * setup_.processors;
-  if (used_s >= limits.cpu_s) used_s = meter_.cpu_s().value_or(0);
-  const double left_s = limits.cpu_s - used_s;
-  if (left_s <= 0) {
-    run.over_cpu = true;
-    return 0;
-  }
-  wait_s = std::min(wait_s, left_s / setup_.processors + kCpuGrainS);
-  if (elapsed_s <= kFirstLookS) wait_s = std::min(wait_s, kFirstLookS + kCpuGrainS);
-  return static_cast<int>(std::ceil(std::min(wait_s, 60.0) * 1000));
+  const Look look =
+      look_at(run.request.limits, setup_.processors, elapsed_s, meter_, static_cast<long>(run.pid));
+  run.over_cpu = run.over_cpu || look.found == Look::Found::kOverCpu;
+  run.starved = run.starved || look.found == Look::Found::kStarved;
+  run.over_wall = run.over_wall || run.starved || look.found == Look::Found::kOverWall;
+  return static_cast<int>(std::ceil(look.wait_s * 1000));
 }
 
 void Runner::wait(Running& run) {
