@@ -48,6 +48,16 @@ class JoinerActor : public caf::event_based_actor {
   std::vector<caf::actor> links_;
 };
 
+std::shared_ptr<const ParsedRun> parse_run(World& world, const wire::RunDescription::Reader& run) {
+  const std::string recipe = run.getRecipe().cStr(), model = run.getModelConfig().cStr();
+  auto& known = world.parsed_run();
+  if (!known || known->recipe_text != recipe || known->model_text != model)
+    known = std::make_shared<const ParsedRun>(ParsedRun{
+        recipe, model, config::parse(recipe, "the run's recipe", {}, config::Verb::kShow).recipe,
+        model::config_from_json(model, "the run's model")});
+  return known;
+}
+
 }  // namespace
 
 void WorkerProcess::start() {
@@ -73,15 +83,14 @@ void WorkerProcess::join() {
 }
 
 void WorkerProcess::describe(const wire::RunDescription::Reader& run) {
-  recipe_ =
-      config::parse(run.getRecipe().cStr(), "the run's recipe", {}, config::Verb::kShow).recipe;
-  const auto model = model::config_from_json(run.getModelConfig().cStr(), "the run's model");
+  run_ = parse_run(world_, run);
   const Host own = host();
   fetch_compute_ = own.make_compute("weights");
   receiver_ = std::make_shared<WeightReceiver>(
-      model, std::make_unique<SimWeightSource>(world_, node_, run.getRunId()), *fetch_compute_);
-  workers_ =
-      std::make_unique<Workers>(own, recipe_, simulated_judges(world_, node_), receiver_, nullptr);
+      run_->model, std::make_unique<SimWeightSource>(world_, node_, run.getRunId()),
+      *fetch_compute_);
+  workers_ = std::make_unique<Workers>(own, run_->recipe, simulated_judges(world_, node_),
+                                       receiver_, nullptr);
   const NodeGroup& group = *world_.node(node_).group;
   spawned_ = workers_->spawn({group.samplers, group.rewards, group.references});
   for (const Worker& worker : spawned_)

@@ -25,7 +25,7 @@ class WorkerProcess final : public Process {
   void join();
   void describe(const wire::RunDescription::Reader& run);
 
-  config::Recipe recipe_;
+  std::shared_ptr<const ParsedRun> run_;
   std::unique_ptr<env::Compute> fetch_compute_;
   std::shared_ptr<WeightReceiver> receiver_;
   std::unique_ptr<Workers> workers_;

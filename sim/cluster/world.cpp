@@ -41,14 +41,8 @@ env::KeyedRandom World::random(Stream use, uint64_t which) const {
   return {seed_, env::Purpose::kSimulation, static_cast<uint64_t>(use) << 48 | which};
 }
 
-void World::enter(uint32_t index, uint64_t life, std::function<void()> step) {
+void World::run_in(uint32_t index, const std::function<void()>& step) {
   NodeState& node = nodes_[index];
-  if (!node.process || node.lives != life) return;
-  if (is_under(index, FaultKind::kPause)) {
-    const auto until = node.spells[static_cast<size_t>(FaultKind::kPause)].until;
-    queue_.at(until, [this, index, life, step = std::move(step)] { enter(index, life, step); });
-    return;
-  }
   const uint32_t before = std::exchange(current_, index);
   node.process->run(step);
   current_ = before;

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "model/engine/model_config.hpp"
+#include "runtime/config/recipe.hpp"
 #include "runtime/env/fault.hpp"
 #include "runtime/env/memory_file_system.hpp"
 #include "runtime/env/random.hpp"
@@ -65,6 +67,13 @@ struct NodeState {
   bool leaving = false;  ///< Its workers said goodbye: what becomes of them is nobody's fault.
 };
 
+/// What a run says of itself, taken apart once for all nodes that join it.
+struct ParsedRun {
+  std::string recipe_text, model_text;
+  config::Recipe recipe;
+  model::ModelConfig model;
+};
+
 class World final : public env::FaultPoints {
  public:
   World(const Scenario& scenario, uint64_t seed, bool keeps_timeline);
@@ -82,6 +91,7 @@ class World final : public env::FaultPoints {
   env::MemoryFileSystem& disk() { return disk_; }
   /// What the head holds of its weights; null while it is down.
   const SimWeightSink*& publisher() { return publisher_; }
+  std::shared_ptr<const ParsedRun>& parsed_run() { return parsed_run_; }
   Nanoseconds now() const { return queue_.now(); }
   size_t node_count() const { return nodes_.size(); }
   NodeState& node(uint32_t index) { return nodes_[index]; }
@@ -94,7 +104,8 @@ class World final : public env::FaultPoints {
 
   /// Runs `step` as code of that process of the node: at once, or when its pause ends. Dropped
   /// where the process has ended by then.
-  void enter(uint32_t node, uint64_t life, std::function<void()> step);
+  template <class Step>
+  void enter(uint32_t node, uint64_t life, Step&& step);
   /// The process ends with the event that is going on: what it does until then is not seen.
   void kill_soon(uint32_t node);
   /// Starts the node's process now, or later.
@@ -126,6 +137,10 @@ class World final : public env::FaultPoints {
   uint32_t current_node() const { return current_; }
 
  private:
+  bool is_alive(uint32_t node, uint64_t life) const {
+    return nodes_[node].process && nodes_[node].lives == life;
+  }
+  void run_in(uint32_t node, const std::function<void()>& step);
   const Scenario& scenario_;
   const uint64_t seed_;
   EventQueue queue_;
@@ -136,6 +151,7 @@ class World final : public env::FaultPoints {
   std::vector<NodeState> nodes_;
   std::unique_ptr<Network> network_;
   const SimWeightSink* publisher_ = nullptr;
+  std::shared_ptr<const ParsedRun> parsed_run_;
   std::map<std::string, uint64_t> fault_counts_;
   std::map<std::string, std::pair<uint64_t, uint64_t>> points_;  // Reached, struck.
   env::KeyedRandom point_random_;
@@ -144,5 +160,18 @@ class World final : public env::FaultPoints {
   bool finished_ = false;
   uint64_t resumes_ = 0;
 };
+
+template <class Step>
+void World::enter(uint32_t index, uint64_t life, Step&& step) {
+  if (!is_alive(index, life)) return;
+  if (is_under(index, FaultKind::kPause)) {
+    const auto until = nodes_[index].spells[static_cast<size_t>(FaultKind::kPause)].until;
+    queue_.at(until, [this, index, life, step = std::forward<Step>(step)]() mutable {
+      enter(index, life, step);
+    });
+    return;
+  }
+  run_in(index, std::ref(step));  // Nothing is copied: this is the way of every event.
+}
 
 }  // namespace thespis::sim

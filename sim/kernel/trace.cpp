@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -43,7 +45,9 @@ bool is_noise(Happened what) {
   return what == Happened::kFrame || what == Happened::kTimer || what == Happened::kWork;
 }
 
-double microseconds(env::Nanoseconds t) {
+using env::Nanoseconds;
+
+double microseconds(Nanoseconds t) {
   return static_cast<double>(t.count()) / 1e3;
 }
 
@@ -91,22 +95,51 @@ std::vector<std::string> Trace::last(const std::vector<std::string>& node_names)
 
 std::string Trace::timeline(const std::vector<std::string>& node_names) const {
   nlohmann::json events = nlohmann::json::array();
-  for (size_t i = 0; i < node_names.size(); ++i)
+  // Tracks have numbers; what they are called is said once. Two computations of one name that
+  // overlap (a node has two rewards) lie on two tracks, since a track's spans must not cross.
+  std::map<std::pair<uint32_t, std::string>, std::vector<std::pair<uint32_t, Nanoseconds>>> tracks;
+  std::map<uint32_t, uint32_t> last_track;
+  const auto name = [&events](const char* what, uint32_t pid, uint32_t tid,
+                              const std::string& called) {
     events.push_back(
-        {{"ph", "M"}, {"pid", i}, {"name", "process_name"}, {"args", {{"name", node_names[i]}}}});
-  for (const Span& s : spans_)
+        {{"ph", "M"}, {"pid", pid}, {"tid", tid}, {"name", what}, {"args", {{"name", called}}}});
+  };
+  const auto track_of = [&](uint32_t node, const std::string& called, Nanoseconds begin,
+                            Nanoseconds end) {
+    auto& known = tracks[{node, called}];
+    for (auto& [tid, until] : known)
+      if (until <= begin) {
+        until = end;
+        return tid;
+      }
+    const uint32_t tid = ++last_track[node];
+    known.emplace_back(tid, end);
+    name("thread_name", node, tid, called);
+    return tid;
+  };
+  for (uint32_t i = 0; i < node_names.size(); ++i) {
+    name("process_name", i, 0, node_names[i]);
+    name("thread_name", i, 0, "events");
+  }
+  std::vector<const Span*> spans;
+  for (const Span& span : spans_) spans.push_back(&span);
+  std::stable_sort(spans.begin(), spans.end(),
+                   [](const Span* a, const Span* b) { return a->begin < b->begin; });
+  for (const Span* span : spans) {
+    const Span& s = *span;
     events.push_back({{"ph", "X"},
                       {"pid", s.node},
-                      {"tid", s.name},
+                      {"tid", track_of(s.node, s.name, s.begin, s.end)},
                       {"name", s.name},
                       {"ts", microseconds(s.begin)},
                       {"dur", microseconds(s.end - s.begin)}});
+  }
   for (const Event& e : timeline_)
     events.push_back(
         {{"ph", "i"},
          {"s", "p"},
          {"pid", e.node},
-         {"tid", "events"},
+         {"tid", 0},
          {"name", e.note.empty() ? name_of(e.what) : name_of(e.what) + (": " + e.note)},
          {"ts", microseconds(e.at)}});
   return nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ms"}}.dump() + '\n';
