@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "model/engine/packed_weights.hpp"
 #include "runtime/base/assert.hpp"
 
 namespace thespis::model {
@@ -59,8 +58,7 @@ void Executor::for_blocks(const Segment& segment, const F& f) const {
     f(Block{first, std::min(kBlockRows, rows - first)});
 }
 
-void Executor::forward(const Policy& policy, Batch& batch, const KvView& kv) {
-  policy_ = &policy;
+void Executor::start(Batch& batch, const KvView& kv) {
   batch_ = &batch;
   kv_ = kv;
   layer_ = 0;
@@ -69,42 +67,61 @@ void Executor::forward(const Policy& policy, Batch& batch, const KvView& kv) {
   batch.entropies.resize(batch.targets.size());
   batch.drawn.resize(batch.uniforms.size());
   batch.log_kept.resize(batch.uniforms.size());
-  for (const Segment& segment : plan_.segments()) {
-    for_blocks(segment, [&](const Block& block) {
-      for (uint32_t i = 0; i < segment.op_count; ++i)
-        run_forward(plan_.ops()[segment.first_op + i], block, memory().values);
-    });
-    if (!segment.row_local) ++layer_;
-  }
+}
+
+void Executor::start(WholeSequences& sequences) {
+  grow(layer_pages_, sequences.page_count() * plan_.attend_shape().page_floats());
+  start(sequences.batch(), {layer_pages_.data(), 0});
+}
+
+void Executor::forward_segment(const Parameters& parameters, uint32_t index) {
+  parameters_ = &parameters;
+  const Segment& segment = plan_.segments()[index];
+  for_blocks(segment, [&](const Block& block) {
+    for (uint32_t i = 0; i < segment.op_count; ++i)
+      run_forward(plan_.ops()[segment.first_op + i], block, memory().values);
+  });
+  if (!segment.row_local) ++layer_;
+}
+
+void Executor::backward_segment(const Parameters& parameters, uint32_t index,
+                                std::span<const float> dlogprobs, const ArenaMap& gradients) {
+  parameters_ = &parameters;
+  dlogprobs_ = dlogprobs;
+  const Segment& segment = plan_.segments()[index];
+  const auto op_at = [&](uint32_t i) -> const OpRecord& {
+    return plan_.ops()[segment.first_op + i];
+  };
+  if (op_at(0).kind == OpKind::kGather)  // Rows that predict nothing have gradient 0.
+    std::memset(at(memory().gradients[op_at(0).input], op_at(0).input, {0, 0}), 0,
+                uint64_t{batch_->rows()} * plan_.width(op_at(0).input) * sizeof(float));
+  for_blocks(segment, [&](const Block& block) {
+    for (uint32_t i = 0; i < segment.op_count; ++i) {
+      const OpRecord& op = op_at(i);
+      if (op.output != kNone && memory().recomputed[op.output].offset != kNone)
+        run_forward(op, block, memory().recomputed);
+    }
+    for (uint32_t i = segment.op_count; i-- > 0;) run_backward(op_at(i), block, gradients);
+  });
+}
+
+void Executor::forward(const Policy& policy, Batch& batch, const KvView& kv) {
+  start(batch, kv);
+  const PolicyParameters parameters(policy);
+  for (uint32_t s = 0; s < plan_.segments().size(); ++s) forward_segment(parameters, s);
 }
 
 void Executor::forward(const Policy& policy, WholeSequences& sequences) {
-  grow(layer_pages_, sequences.page_count() * plan_.attend_shape().page_floats());
-  forward(policy, sequences.batch(), {layer_pages_.data(), 0});
+  start(sequences);
+  const PolicyParameters parameters(policy);
+  for (uint32_t s = 0; s < plan_.segments().size(); ++s) forward_segment(parameters, s);
 }
 
-void Executor::backward(const Policy& policy, WholeSequences& sequences,
-                        std::span<const float> dlogprobs, float* gradients) {
-  policy_ = &policy;
-  batch_ = &sequences.batch();
-  dlogprobs_ = dlogprobs;
-  const auto& segments = plan_.segments();
-  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
-    const auto op_at = [&](uint32_t i) -> const OpRecord& {
-      return plan_.ops()[segment->first_op + i];
-    };
-    if (op_at(0).kind == OpKind::kGather)  // Rows that predict nothing have gradient 0.
-      std::memset(at(memory().gradients[op_at(0).input], op_at(0).input, {0, 0}), 0,
-                  uint64_t{batch_->rows()} * plan_.width(op_at(0).input) * sizeof(float));
-    for_blocks(*segment, [&](const Block& block) {
-      for (uint32_t i = 0; i < segment->op_count; ++i) {
-        const OpRecord& op = op_at(i);
-        if (op.output != kNone && memory().recomputed[op.output].offset != kNone)
-          run_forward(op, block, memory().recomputed);
-      }
-      for (uint32_t i = segment->op_count; i-- > 0;) run_backward(op_at(i), block, gradients);
-    });
-  }
+void Executor::backward(const Policy& policy, std::span<const float> dlogprobs, float* gradients) {
+  const PolicyParameters parameters(policy);
+  const ArenaMap whole(gradients);
+  for (auto s = static_cast<uint32_t>(plan_.segments().size()); s-- > 0;)
+    backward_segment(parameters, s, dlogprobs, whole);
 }
 
 gpu::AttendArgs Executor::attend_args(const OpRecord& op, const Block& block) {
@@ -125,7 +142,7 @@ float* Executor::logits(const OpRecord& op, const Block& block, const float* x) 
   ops_.linear({.x = x,
                .rows = block.count,
                .x_stride = m.inputs,
-               .panels = policy_->packed().forward(op.matrix),
+               .panels = parameters_->forward_panels(op.matrix),
                .outputs = stride,
                .inputs = m.inputs,
                .bias = nullptr,
@@ -147,21 +164,21 @@ void Executor::run_forward(const OpRecord& op, const Block& block,
   const gpu::AttendShape& shape = plan_.attend_shape();
   switch (op.kind) {
     case OpKind::kEmbed:
-      return ops_.gather_rows(policy_->at(op.weight), batch_->tokens.data() + block.first,
+      return ops_.gather_rows(parameters_->weight(op.weight), batch_->tokens.data() + block.first,
                               block.count, width, y);
     case OpKind::kGather: {
       const float* all = at(memory().values[op.input], op.input, {0, 0});
       return ops_.gather_rows(all, batch_->head_rows.data() + block.first, block.count, width, y);
     }
     case OpKind::kNorm:
-      return ops_.rms_norm({x, y, block.count, width, 1, width, policy_->at(op.weight),
+      return ops_.rms_norm({x, y, block.count, width, 1, width, parameters_->weight(op.weight),
                             plan_.config().rms_norm_eps});
     case OpKind::kHeadNorm: {
       const float eps = plan_.config().rms_norm_eps;
-      ops_.rms_norm(
-          {x, y, block.count, width, shape.heads, shape.head_dim, policy_->at(op.weight), eps});
+      ops_.rms_norm({x, y, block.count, width, shape.heads, shape.head_dim,
+                     parameters_->weight(op.weight), eps});
       ops_.rms_norm({x + shape.q_size(), y + shape.q_size(), block.count, width, shape.kv_heads,
-                     shape.head_dim, policy_->at(op.weight2), eps});
+                     shape.head_dim, parameters_->weight(op.weight2), eps});
       const uint32_t v_at = (shape.heads + shape.kv_heads) * shape.head_dim;
       for (uint32_t r = 0; r < block.count; ++r)
         std::memcpy(y + size_t{r} * width + v_at, x + size_t{r} * width + v_at,
@@ -173,10 +190,10 @@ void Executor::run_forward(const OpRecord& op, const Block& block,
       return ops_.linear({.x = x,
                           .rows = block.count,
                           .x_stride = m.inputs,
-                          .panels = policy_->packed().forward(op.matrix),
+                          .panels = parameters_->forward_panels(op.matrix),
                           .outputs = m.outputs,
                           .inputs = m.inputs,
-                          .bias = m.bias == kNoOffset ? nullptr : policy_->at(m.bias),
+                          .bias = m.bias == kNoOffset ? nullptr : parameters_->weight(m.bias),
                           .residual = op.residual == kNone
                                           ? nullptr
                                           : at(memory().values[op.residual], op.residual, block),
@@ -210,7 +227,7 @@ void Executor::run_forward(const OpRecord& op, const Block& block,
   }
 }
 
-void Executor::run_backward(const OpRecord& op, const Block& block, float* gradients) {
+void Executor::run_backward(const OpRecord& op, const Block& block, const ArenaMap& gradients) {
   const MemoryPlan& m = memory();
   const auto kept = [&](ValueId v) {
     return at(m.recomputed[v].offset != kNone ? m.recomputed[v] : m.values[v], v, block);
@@ -230,13 +247,13 @@ void Executor::run_backward(const OpRecord& op, const Block& block, float* gradi
                           .rows = block.count,
                           .outputs = matrix.outputs,
                           .inputs = matrix.inputs,
-                          .dw = gradients + matrix.offset,
-                          .db = matrix.bias == kNoOffset ? nullptr : gradients + matrix.bias,
+                          .dw = gradients.at(matrix.offset),
+                          .db = matrix.bias == kNoOffset ? nullptr : gradients.at(matrix.bias),
                           .scratch = scratch_.data()});
     ops_.linear({.x = dout,
                  .rows = block.count,
                  .x_stride = dout_stride,
-                 .panels = policy_->packed().backward(op.matrix),
+                 .panels = parameters_->backward_panels(op.matrix),
                  .outputs = matrix.inputs,
                  .inputs = matrix.outputs,
                  .bias = nullptr,
@@ -247,16 +264,16 @@ void Executor::run_backward(const OpRecord& op, const Block& block, float* gradi
   const auto norm_backward = [&](uint32_t at_float, uint32_t groups, uint32_t piece,
                                  uint64_t weight) {
     ops_.rms_norm_backward({.forward = {x + at_float, nullptr, block.count, width, groups, piece,
-                                        policy_->at(weight), plan_.config().rms_norm_eps},
+                                        parameters_->weight(weight), plan_.config().rms_norm_eps},
                             .dy = dy + at_float,
                             .dx = dx + at_float,
                             .accumulate = op.accumulate,
-                            .dweight = gradients + weight});
+                            .dweight = gradients.at(weight)});
   };
   switch (op.kind) {
     case OpKind::kEmbed:
       return ops_.scatter_add_rows(dy, batch_->tokens.data() + block.first, block.count, width,
-                                   gradients + op.weight);
+                                   gradients.at(op.weight));
     case OpKind::kGather: {
       float* all = at(m.gradients[op.input], op.input, {0, 0});
       return ops_.scatter_add_rows(dy, batch_->head_rows.data() + block.first, block.count, width,

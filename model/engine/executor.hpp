@@ -6,6 +6,7 @@
 
 #include "gpu/ops.hpp"
 #include "model/engine/batch.hpp"
+#include "model/engine/parameters.hpp"
 #include "model/engine/plan.hpp"
 #include "model/engine/policy.hpp"
 
@@ -29,17 +30,24 @@ class Executor {
   void forward(const Policy& policy, Batch& batch, const KvView& kv);
   /// The same with pages that live for one layer only: whole sequences.
   void forward(const Policy& policy, WholeSequences& sequences);
-  /// After forward() of the same whole sequences: adds to `gradients`, shaped as the weights'
-  /// arena. Needs policy.packed().prepare_backward().
-  void backward(const Policy& policy, WholeSequences& sequences, std::span<const float> dlogprobs,
-                float* gradients);
+  /// After forward() of whole sequences: adds to `gradients`, shaped as the weights' arena. Needs
+  /// policy.packed().prepare_backward().
+  void backward(const Policy& policy, std::span<const float> dlogprobs, float* gradients);
+
+  /// The same segment by segment, for weights that come and go: after start(), each of the plan's
+  /// segments forward, then each in reverse order backward.
+  void start(WholeSequences& sequences);
+  void forward_segment(const Parameters& parameters, uint32_t index);
+  void backward_segment(const Parameters& parameters, uint32_t index,
+                        std::span<const float> dlogprobs, const ArenaMap& gradients);
 
  private:
   struct Block;
+  void start(Batch& batch, const KvView& kv);
   void reserve(const Batch& batch);
   float* at(const Slot& slot, ValueId v, const Block& block);
   void run_forward(const OpRecord& op, const Block& block, const std::vector<Slot>& outputs);
-  void run_backward(const OpRecord& op, const Block& block, float* gradients);
+  void run_backward(const OpRecord& op, const Block& block, const ArenaMap& gradients);
   float* logits(const OpRecord& op, const Block& block, const float* x);
   const MemoryPlan& memory() const;
   template <class F>
@@ -54,7 +62,7 @@ class Executor {
   FloatArena whole_{0}, block_{0}, logits_{0}, scratch_{0}, layer_pages_{0};
 
   // Of the walk in progress.
-  const Policy* policy_ = nullptr;
+  const Parameters* parameters_ = nullptr;
   Batch* batch_ = nullptr;
   KvView kv_;
   uint32_t layer_ = 0;

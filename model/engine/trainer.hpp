@@ -6,7 +6,8 @@
 //         are summed in order.
 //   TR-2  A step that throws leaves policy, moments and step count as they were, on every rank
 //         (except after collective::RankLost: then the trainer is of no further use).
-//   TR-3  A rank computes some of the lanes and keeps the moments of its range (Shards) alone.
+//   TR-3  A rank computes some of the lanes, and keeps the moments of its range (Shards) alone;
+//         with ZeRO-3 also the weights: it sees those of a layer at a time.
 
 #include <cstdint>
 #include <functional>
@@ -46,12 +47,20 @@ struct TrainerLimits {
   uint32_t lanes = 16;
 };
 
+/// What ranks share beside the work (Rajbhandari et al. 2019, arXiv 1910.02054). Where a step has
+/// more micro-batches than lanes, the two add in different orders.
+enum class Zero : uint8_t {
+  kOptimizer = 1,  ///< The optimizer's state; every rank has all weights and lanes of all.
+  kWeights = 3,    ///< The weights too, and gradients layer by layer.
+};
+
 class Trainer {
  public:
   /// One of `ranks`, which all do the same: same initial policy, same calls in the same order.
   Trainer(std::shared_ptr<const Policy> initial, AdamWOptions options, TrainerLimits limits,
           gpu::ThreadPool& pool,
-          std::shared_ptr<collective::Communicator> ranks = collective::alone());
+          std::shared_ptr<collective::Communicator> ranks = collective::alone(),
+          Zero zero = Zero::kOptimizer);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -66,6 +75,7 @@ class Trainer {
   /// loss gradient, is not finite; collective::RankLost.
   StepStats step(std::span<const TrainItem> items, const LossGradient& loss, double learning_rate);
 
+  /// With ZeRO-3, of ranks but the first, without weights: to ask for them is an Error.
   std::shared_ptr<const Policy> policy() const;
   /// Of the whole model on rank 0, until the next call; elsewhere empty. All ranks call these.
   std::span<const float> first_moment() const;
@@ -75,6 +85,12 @@ class Trainer {
   /// policy's arena.
   void restore(std::shared_ptr<const Policy> policy, std::span<const float> first_moment,
                std::span<const float> second_moment, uint64_t step_count);
+
+  /// `records` has a piece of one size for each item of the last step, filled where `loss` was
+  /// asked for the item: on rank 0 all are filled after this. All ranks call it.
+  void gather_items(std::span<std::byte> records) const;
+  /// What rank 0 has comes to all. All ranks call it.
+  void broadcast(std::span<std::byte> bytes) const;
 
  private:
   struct State;

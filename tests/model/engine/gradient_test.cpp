@@ -102,7 +102,7 @@ TEST_CASE("engine: gradients are the slopes of a float64 model") {
   policy.packed().prepare_backward();
   std::vector<float> gradient(weights->layout.size, 0.0f);
   executor.forward(policy, sequences);
-  executor.backward(policy, sequences, dlogprobs, gradient.data());
+  executor.backward(policy, dlogprobs, gradient.data());
 
   test::ReferenceModel reference(
       config, {weights->arena.data(), weights->arena.data() + weights->arena.size()});
@@ -162,7 +162,7 @@ TEST_CASE("engine: a batch of many blocks gives the bits of its sequences one by
       dlogprobs.insert(dlogprobs.end(), s.dlogprobs.begin(), s.dlogprobs.end());
     }
     executor.forward(policy, sequences);
-    executor.backward(policy, sequences, dlogprobs, gradient.data());
+    executor.backward(policy, dlogprobs, gradient.data());
     return std::pair{sequences.batch().logprobs, sequences.batch().rows()};
   };
   std::vector<float> together(policy.weights().layout.size, 0.0f), apart = together, logprobs;

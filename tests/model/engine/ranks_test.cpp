@@ -52,11 +52,13 @@ struct Setup {
 /// Trainers of all ranks, which act together.
 class Group {
  public:
-  Group(const Setup& setup, uint32_t ranks)
-      : pool_(2), group_(ranks, {.deadline = std::chrono::seconds(60), .clock = nullptr}) {
+  Group(const Setup& setup, uint32_t ranks, Zero zero = Zero::kOptimizer)
+      : zero_(zero),
+        pool_(2),
+        group_(ranks, {.deadline = std::chrono::seconds(60), .clock = nullptr}) {
     for (uint32_t r = 0; r < ranks; ++r)
       trainers_.push_back(std::make_unique<Trainer>(setup.policy, setup.options, setup.limits,
-                                                    pool_, group_.rank(r)));
+                                                    pool_, group_.rank(r), zero));
   }
   std::vector<test::Ended> on_all(const std::function<void(uint32_t, Trainer&)>& work) {
     return test::run_ranks(static_cast<uint32_t>(trainers_.size()),
@@ -86,16 +88,21 @@ class Group {
     return all[0];
   }
   Trainer& rank(uint32_t r) { return *trainers_[r]; }
+  /// Ranks whose policies have weights.
+  uint32_t with_weights() const {
+    return zero_ == Zero::kWeights ? 1 : static_cast<uint32_t>(trainers_.size());
+  }
   collective::ThreadGroup& group() { return group_; }
 
  private:
+  const Zero zero_;
   gpu::ThreadPool pool_;
   collective::ThreadGroup group_;
   std::vector<std::unique_ptr<Trainer>> trainers_;
 };
 
-void check_same_policies(Group& group, uint32_t ranks, const Policy& expected) {
-  for (uint32_t r = 0; r < ranks; ++r) {
+void check_same_policies(Group& group, const Policy& expected) {
+  for (uint32_t r = 0; r < group.with_weights(); ++r) {
     CHECK(group.rank(r).policy()->version() == expected.version());
     CHECK(
         same_bits(group.rank(r).policy()->weights().arena.span(), expected.weights().arena.span()));
@@ -105,12 +112,13 @@ void check_same_policies(Group& group, uint32_t ranks, const Policy& expected) {
 }  // namespace
 
 TEST_CASE("ranks: one, two, three and four give the same bits") {
+  const auto zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
   for (const test::ModelShape& shape : test::family_shapes()) {
     const Setup setup(shape);
-    Group one(setup, 1);
+    Group one(setup, 1, zero);
     std::map<uint32_t, std::unique_ptr<Group>> groups;
     for (const uint32_t ranks : {2u, 3u, 4u, 6u})
-      groups.emplace(ranks, std::make_unique<Group>(setup, ranks));
+      groups.emplace(ranks, std::make_unique<Group>(setup, ranks, zero));
     // Several rounds of micro-batches; one; fewer micro-batches than ranks; a single item.
     const uint32_t counts[] = {40, 9, 2, 1};
     for (uint64_t step = 0; step < 4; ++step) {
@@ -121,7 +129,7 @@ TEST_CASE("ranks: one, two, three and four give the same bits") {
     const auto moments = one.moments();
     for (auto& [ranks, group] : groups) {
       CAPTURE(ranks);
-      check_same_policies(*group, ranks, *one.rank(0).policy());
+      check_same_policies(*group, *one.rank(0).policy());
       CHECK(same_bits(group->moments().first, moments.first));
       CHECK(same_bits(group->moments().second, moments.second));
     }
@@ -129,8 +137,9 @@ TEST_CASE("ranks: one, two, three and four give the same bits") {
 }
 
 TEST_CASE("ranks: each keeps the moments of its range alone, and computes its items alone") {
+  const auto zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
   const Setup setup;
-  Group group(setup, 4);
+  Group group(setup, 4, zero);
   const auto items = random_items(0, 20, setup.config.vocab_size);
   std::vector<std::vector<size_t>> seen(4);
   std::mutex mutex;
@@ -153,9 +162,55 @@ TEST_CASE("ranks: each keeps the moments of its range alone, and computes its it
   for (const int count : times) CHECK(count == 1);
 }
 
-TEST_CASE("ranks: a checkpoint of three goes on in two") {
+TEST_CASE("ranks: ZeRO-1 and ZeRO-3 are the same where the micro-batches fit the lanes") {
+  for (const test::ModelShape& shape : test::family_shapes()) {
+    const Setup setup(shape);
+    Group one(setup, 1), shared(setup, 3, Zero::kWeights);
+    for (uint64_t step = 0; step < 3; ++step) {
+      const auto items = random_items(step, 10, setup.config.vocab_size);
+      CHECK(shared.step(items) == one.step(items));
+    }
+    check_same_policies(shared, *one.rank(0).policy());
+  }
+}
+
+TEST_CASE("ranks: with ZeRO-3 a policy of another rank than the first has no weights to give") {
   const Setup setup;
-  Group one(setup, 1), three(setup, 3), two(setup, 2);
+  Group group(setup, 2, Zero::kWeights);
+  CHECK(group.rank(1).policy()->version() == 3);
+  group.step(random_items(0, 10, setup.config.vocab_size));
+  CHECK(group.rank(1).policy()->version() == 4);
+  CHECK(test::ended([&] { group.rank(1).policy()->weights(); }).error ==
+        "rank 1 has its part of the weights alone");
+}
+
+TEST_CASE("ranks: what each found of its items comes to the first") {
+  const auto zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
+  const Setup setup;
+  for (const uint32_t count : {40u, 9u, 2u}) {
+    Group group(setup, 3, zero);
+    const auto items = random_items(count, count, setup.config.vocab_size);
+    std::vector<std::vector<uint32_t>> found(3, std::vector<uint32_t>(count));
+    for (const auto& ended : group.on_all([&](uint32_t r, Trainer&trainer) {
+           trainer.step(
+               items,
+               [&](size_t item, std::span<const float> logprobs, std::span<const float> entropies,
+                   std::span<float> dloss) {
+                 loss(item, logprobs, entropies, dloss);
+                 found[r][item] = static_cast<uint32_t>(item) + 1;
+               },
+               1e-2);
+           trainer.gather_items(std::as_writable_bytes(std::span(found[r])));
+         }))
+      REQUIRE(ended.error.empty());
+    for (uint32_t i = 0; i < count; ++i) CHECK(found[0][i] == i + 1);
+  }
+}
+
+TEST_CASE("ranks: a checkpoint of three goes on in two") {
+  const auto zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
+  const Setup setup;
+  Group one(setup, 1, zero), three(setup, 3), two(setup, 2, zero);
   const auto first = random_items(0, 9, setup.config.vocab_size);
   const auto second = random_items(1, 9, setup.config.vocab_size);
   one.step(first);
@@ -168,12 +223,13 @@ TEST_CASE("ranks: a checkpoint of three goes on in two") {
        }))
     REQUIRE(ended.error.empty());
   two.step(second);
-  check_same_policies(two, 2, *one.rank(0).policy());
+  check_same_policies(two, *one.rank(0).policy());
 }
 
 TEST_CASE("ranks: a step that one refuses is taken by none") {
+  const auto zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
   const Setup setup;
-  Group one(setup, 1), three(setup, 3);
+  Group one(setup, 1, zero), three(setup, 3, zero);
   const auto items = random_items(0, 12, setup.config.vocab_size);
   const auto bad_loss = [](size_t item, float value) -> LossGradient {
     return [item, value](size_t i, std::span<const float> l, std::span<const float> e,
@@ -196,7 +252,7 @@ TEST_CASE("ranks: a step that one refuses is taken by none") {
   // Nothing has changed: the next step is the first.
   CHECK(three.rank(1).step_count() == 0);
   CHECK(one.step(items) == three.step(items));
-  check_same_policies(three, 3, *one.rank(0).policy());
+  check_same_policies(three, *one.rank(0).policy());
 }
 
 TEST_CASE("ranks: the step fails on all where one gives up or does not come") {
