@@ -53,7 +53,8 @@ void Children::start(Child& child) {
   const std::string log = options_.directory + "/nodes/" + std::to_string(child.index) + ".log";
   const std::string roles = child.roles.text();
   const std::string arguments[] = {options_.program, "node", "--join",        options_.address,
-                                   "--roles",        roles,  "--secret-file", options_.secret_file};
+                                   "--roles",        roles,  "--secret-file", options_.secret_file,
+                                   "--wait",         "30"};
   std::vector<char*> argv;
   for (const std::string& argument : arguments)
     argv.push_back(const_cast<char*>(argument.c_str()));  // execv promises not to write.

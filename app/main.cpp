@@ -54,10 +54,13 @@ int main(int argc, char** argv) {
   app::NodeArguments node;
   verb = cli.add_subcommand("node", "Add this machine's workers to a training that runs");
   verb->add_option("--join", node.join, "HOST:PORT of the training")->required();
-  verb->add_option("--roles", node.roles, "Workers, as sampler=1,reward=4,reference=1")->required();
+  verb->add_option("--roles", node.roles, "Workers, as sampler=1,reward=4,reference=1,learner=1")
+      ->required();
   verb->add_option("--secret-file", node.secret_file, "The cluster's shared secret")->required();
   verb->add_option("--threads", node.threads, "Compute threads (0: all cores)");
   verb->add_option("--listen", node.listen, "HOST:PORT of this node");
+  verb->add_option("--wait", node.wait_s, "Seconds to wait for the training to be there")
+      ->check(CLI::Range(0.0, 86400.0));
   verb->callback([&] { run = [&] { return app::run_node(node); }; });
 
   app::PretrainArguments pretrain;

@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include <chrono>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
 #include "actors/front/worker_link_actor.hpp"
@@ -22,6 +24,7 @@ namespace thespis::app {
 namespace {
 
 /// Waits for the end of the links, or for SIGINT or SIGTERM, which make the workers say goodbye.
+/// The listener gets why they ended, and whether the run begins again.
 class LinkWatch : public caf::event_based_actor {
  public:
   LinkWatch(caf::actor_config& config, std::vector<caf::actor> links, caf::actor listener)
@@ -29,8 +32,9 @@ class LinkWatch : public caf::event_based_actor {
     set_down_handler([this](caf::down_msg& down) {
       std::erase_if(links_, [&](const caf::actor& link) { return link == down.source; });
       if (down.reason) reason_ = system().render(down.reason);
+      if (down.reason == kBeginsAgain) begins_again_ = true;
       if (!links_.empty()) return;
-      send(listener_, reason_);
+      send(listener_, reason_, begins_again_);
       quit();
     });
   }
@@ -47,6 +51,7 @@ class LinkWatch : public caf::event_based_actor {
   std::vector<caf::actor> links_;
   caf::actor listener_;
   std::string reason_;
+  bool begins_again_ = false;
 };
 
 wire::Message<wire::RunDescription> ask_for_run(caf::scoped_actor& self, const caf::actor& front) {
@@ -60,17 +65,30 @@ wire::Message<wire::RunDescription> ask_for_run(caf::scoped_actor& self, const c
   return description;
 }
 
-}  // namespace
+/// Joins the run, again and again until `patience` is over: one that begins again is away for a
+/// while.
+caf::actor join(cluster::Cluster& cluster, const std::string& address,
+                std::chrono::milliseconds patience) {
+  constexpr auto kPause = std::chrono::milliseconds(200);
+  const env::RealClock clock;
+  const auto end = clock.now() + patience;
+  for (;;) {
+    try {
+      return cluster.join(address);
+    } catch (const InputError&) {
+      throw;
+    } catch (const Error&) {
+      if (clock.now() >= end) throw;
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
 
-int run_node(const NodeArguments& arguments) {
-  const Roles roles = Roles::parse(arguments.roles);
-  const std::string secret = read_secret(arguments.secret_file);
-  // Before any thread starts, so that all of them leave these signals to the one that waits.
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
+/// Works for the run until it ends or somebody wants this node to. How long a run that begins again
+/// is waited for; nothing where it is over.
+std::optional<std::chrono::milliseconds> work(const NodeArguments& arguments, const Roles& roles,
+                                              const std::string& secret, const sigset_t& signals,
+                                              std::chrono::milliseconds patience) {
   const auto registry = wire::Registry::all();
   cluster::ActorConfig actor_config;
   caf::actor_system system(actor_config);
@@ -80,7 +98,7 @@ int run_node(const NodeArguments& arguments) {
   options.secret = secret;
   options.name = roles.text();
   cluster::Cluster cluster(system, registry, options);
-  const caf::actor front = cluster.join(arguments.join);
+  const caf::actor front = join(cluster, arguments.join, patience);
   const auto description = ask_for_run(self, front);
   const auto view = description.read();
   const config::Recipe recipe =
@@ -121,12 +139,35 @@ int run_node(const NodeArguments& arguments) {
     caf::anon_send(watch, leave_atom::value);
   });
   std::string reason;
-  self->receive([&](const std::string& why) { reason = why; });
+  bool begins_again = false;
+  self->receive([&](const std::string& why, bool again) {
+    reason = why;
+    begins_again = again;
+  });
   pthread_kill(signal_thread.native_handle(), SIGTERM);  // It may still be waiting.
   signal_thread.join();
   for (const Worker& worker : spawned)
     caf::anon_send_exit(worker.actor, caf::exit_reason::user_shutdown);
+  if (begins_again) {
+    std::printf("the run at %s begins again\n", arguments.join.c_str());
+    return env::milliseconds(recipe.cluster.join_deadline_s);
+  }
   std::printf("left %s%s%s\n", arguments.join.c_str(), reason.empty() ? "" : ": ", reason.c_str());
+  return std::nullopt;
+}
+
+}  // namespace
+
+int run_node(const NodeArguments& arguments) {
+  const Roles roles = Roles::parse(arguments.roles);
+  const std::string secret = read_secret(arguments.secret_file);
+  // Before any thread starts, so that all of them leave these signals to the one that waits.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  for (auto patience = std::optional(env::milliseconds(arguments.wait_s)); patience;)
+    patience = work(arguments, roles, secret, signals, *patience);
   return 0;
 }
 

@@ -134,6 +134,13 @@ int run_train(const TrainArguments& arguments) {
     options.local = {recipe.rollout.samplers, judges == "reward" ? recipe.rewards.workers : 0,
                      recipe.train.kl_coef != 0 ? recipe.reference.workers : 0,
                      judges == "reward" ? 0 : code_worker_count(recipe)};
+  const uint32_t remote_ranks =
+      recipe.train.local_ranks == 0 ? 0 : recipe.train.ranks - recipe.train.local_ranks;
+  if (remote_ranks > 0 && !options.listens)
+    throw InputError("train.local_ranks = " + std::to_string(recipe.train.local_ranks) + " of " +
+                     std::to_string(recipe.train.ranks) +
+                     " ranks: the others join as nodes, which needs cluster.secret_file or "
+                     "--processes");
   write_recipe(loaded, directory);
 
   telemetry::Progress progress(
@@ -153,10 +160,13 @@ int run_train(const TrainArguments& arguments) {
   if (options.listens)
     note("nodes join at " + training.address() + " with --secret-file " + secret_file);
   std::optional<Children> children;
-  if (has_children)
+  if (has_children) {
+    auto nodes = split_roles(recipe.cluster.processes, recipe, judges);
+    nodes.insert(nodes.end(), remote_ranks, Roles{.learners = 1});
     children.emplace(
         Children::Options{arguments.program, training.address(), secret_file, directory, note},
-        split_roles(recipe.cluster.processes, recipe, judges));
+        nodes);
+  }
   try {
     training.run();
   } catch (const Error& error) {

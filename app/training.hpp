@@ -31,24 +31,29 @@ class Training {
   Training& operator=(const Training&) = delete;
 
   std::string address() const;  ///< Where nodes join; empty: nowhere.
-  /// Runs to the end. Throws Error with the first cause where it failed. Writes model/ and
-  /// summary.json.
+  /// Runs to the end. Throws Error with the first cause where it failed; where that is a lost rank
+  /// it begins again from the last checkpoint, some times. Writes model/ and summary.json.
   void run();
   /// The summary of run(), as JSON.
   const std::string& summary() const { return summary_; }
 
  private:
-  void shut_down();
+  void begin(bool resume);
+  RunEnded live();
+  void shut_down(bool begins_again = false);
   void spawn_cluster();
   void write_results(const std::string& summary);
 
+  const RunInputs inputs_;
   const config::Recipe recipe_;
   TrainingOptions options_;
+  telemetry::Progress& progress_;
+  std::string listen_;  // The same in every life.
   env::RealClock clock_;
   env::RealFileSystem files_;
   gpu::ThreadPool threads_;
   std::unique_ptr<Engine> engine_;
-  cluster::ActorConfig actor_config_;
+  std::unique_ptr<cluster::ActorConfig> actor_config_;
   wire::Registry registry_;
   std::unique_ptr<caf::actor_system> system_;
   std::unique_ptr<TrainingActors> actors_;

@@ -24,6 +24,7 @@ struct NodeArguments {
   std::string secret_file;
   std::string listen = "127.0.0.1:0";
   uint32_t threads = 0;  ///< 0: all cores.
+  double wait_s = 0;     ///< For the training to be there.
 };
 int run_node(const NodeArguments& arguments);
 

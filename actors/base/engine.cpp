@@ -14,7 +14,7 @@ namespace thespis {
 TrainerRanks ranks_of(const config::TrainSection& train) {
   const collective::ThreadGroup group(
       train.ranks, {.deadline = env::milliseconds(train.rank_deadline_s), .clock = nullptr});
-  TrainerRanks ranks{{}};
+  TrainerRanks ranks{{}, static_cast<model::Zero>(train.zero)};
   for (uint32_t r = 0; r < train.ranks; ++r) ranks.here.push_back(group.rank(r));
   return ranks;
 }
@@ -31,12 +31,13 @@ std::unique_ptr<Trainer> LocalEngine::make_trainer(std::shared_ptr<const model::
   using Rank = TrainerOf<model::Trainer>;
   const auto count = static_cast<unsigned>(ranks.here.size());
   if (count == 1)
-    return std::make_unique<Rank>(std::move(initial), options, limits, threads_, ranks.here[0]);
+    return std::make_unique<Rank>(std::move(initial), options, limits, threads_, ranks.here[0],
+                                  ranks.zero);
   const unsigned share = std::max(1u, threads_.thread_count() / count);
   std::vector<std::unique_ptr<Trainer>> trainers;
   for (const auto& rank : ranks.here) {
     auto& pool = *rank_threads_.emplace_back(std::make_unique<gpu::ThreadPool>(share));
-    trainers.push_back(std::make_unique<Rank>(initial, options, limits, pool, rank));
+    trainers.push_back(std::make_unique<Rank>(initial, options, limits, pool, rank, ranks.zero));
   }
   return std::make_unique<RankThreads>(std::move(trainers));
 }

@@ -44,12 +44,20 @@ class Trainer {
   virtual void restore(std::shared_ptr<const model::Policy> policy,
                        std::span<const float> first_moment, std::span<const float> second_moment,
                        uint64_t step_count) = 0;
+  /// After step(): `records`, equal pieces for the items, each filled where the item's loss was
+  /// asked for, are whole on the first rank. All ranks call it.
+  virtual void gather_items(std::span<std::byte> records) = 0;
+  /// What the first rank has comes to all of them. All ranks call it.
+  virtual void broadcast(std::span<std::byte> bytes) = 0;
 };
 
 /// Who takes each step together.
 struct TrainerRanks {
   /// Of this process, one for each of its ranks.
   std::vector<std::shared_ptr<collective::Communicator>> here = {collective::alone()};
+  model::Zero zero = model::Zero::kOptimizer;
+
+  bool has_first() const { return here[0]->rank() == 0; }
 };
 /// As a recipe says, all of them here.
 TrainerRanks ranks_of(const config::TrainSection& train);

@@ -45,6 +45,13 @@ class TrainerOf final : public Trainer {
                std::span<const float> second_moment, uint64_t step_count) override {
     trainer_.restore(std::move(policy), first_moment, second_moment, step_count);
   }
+  void gather_items(std::span<std::byte> records) override {
+    // A trainer of cards has all its ranks in this process.
+    if constexpr (requires { trainer_.gather_items(records); }) trainer_.gather_items(records);
+  }
+  void broadcast(std::span<std::byte> bytes) override {
+    if constexpr (requires { trainer_.broadcast(bytes); }) trainer_.broadcast(bytes);
+  }
 
  private:
   Implementation trainer_;

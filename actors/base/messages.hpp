@@ -13,6 +13,7 @@
 #include "runtime/wire/message.hpp"
 #include "schemas/cluster.capnp.h"
 #include "schemas/group.capnp.h"
+#include "schemas/ranks.capnp.h"
 #include "schemas/rollout.capnp.h"
 #include "schemas/weights.capnp.h"
 
@@ -63,6 +64,7 @@ struct EvalReport {
 /// The run is over; `error` is empty where it went well.
 struct RunEnded {
   std::string error;
+  bool rank_lost = false;  ///< What ended it: the last checkpoint can be gone on from.
 };
 
 }  // namespace thespis

@@ -72,4 +72,17 @@ void RankThreads::restore(std::shared_ptr<const model::Policy> policy,
   on_all([&](uint32_t r) { ranks_[r]->restore(policy, first_moment, second_moment, step_count); });
 }
 
+void RankThreads::gather_items(std::span<std::byte> records) {
+  // All of these ranks filled in `records`; what comes from elsewhere is written by the first.
+  std::vector<std::vector<std::byte>> copies(ranks_.size());
+  for (size_t r = 1; r < ranks_.size(); ++r) copies[r].assign(records.begin(), records.end());
+  on_all([&](uint32_t r) { ranks_[r]->gather_items(r == 0 ? records : copies[r]); });
+}
+
+void RankThreads::broadcast(std::span<std::byte> bytes) {
+  std::vector<std::vector<std::byte>> copies(ranks_.size());
+  for (size_t r = 1; r < ranks_.size(); ++r) copies[r].resize(bytes.size());
+  on_all([&](uint32_t r) { ranks_[r]->broadcast(r == 0 ? bytes : copies[r]); });
+}
+
 }  // namespace thespis

@@ -24,6 +24,8 @@ class RankThreads final : public Trainer {
   uint64_t step_count() const override { return ranks_[0]->step_count(); }
   void restore(std::shared_ptr<const model::Policy> policy, std::span<const float> first_moment,
                std::span<const float> second_moment, uint64_t step_count) override;
+  void gather_items(std::span<std::byte> records) override;
+  void broadcast(std::span<std::byte> bytes) override;
 
  private:
   /// Runs `work` for every rank at once. Throws the cause where any fails: not that others then

@@ -28,6 +28,7 @@ class WeightReceiver {
   WeightReceiver(model::ModelConfig config, std::unique_ptr<cluster::WeightSource> source,
                  env::Compute& compute);
 
+  const model::ModelConfig& config() const { return config_; }
   /// Calls `done` on the compute seam's thread, once.
   void fetch(wire::Message<wire::WeightManifest> manifest,
              std::function<void(const Fetched&)> done);

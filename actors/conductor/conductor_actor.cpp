@@ -198,11 +198,11 @@ void ConductorActor::finish_if_done() {
   if (trained && evaluations_open_ == 0 && saves_open_ == 0) end("");
 }
 
-void ConductorActor::end(const std::string& error) {
+void ConductorActor::end(const std::string& error, bool rank_lost) {
   if (std::exchange(ended_, true)) return;
   flush_journal();
   send(options_.recorder, counts());
-  send(options_.recorder, RunEnded{error});
+  send(options_.recorder, RunEnded{error, rank_lost});
 }
 
 void ConductorActor::on_down(const caf::down_msg& down) {
@@ -219,7 +219,9 @@ void ConductorActor::on_down(const caf::down_msg& down) {
       {options_.episodes->rewards, "reward pool"},
       {options_.episodes->references, "reference pool"}};
   for (const auto& [handle, who] : vital)
-    if (handle && handle == down.source) return end(std::string(who) + " ended: " + why);
+    if (handle && handle == down.source)
+      return end(std::string(who) + " ended: " + why,
+                 handle == options_.learner && down.reason == caf::sec::request_receiver_down);
 }
 
 void ConductorActor::watch() {

@@ -60,7 +60,7 @@ class ConductorActor : public caf::event_based_actor {
   void try_batch();
   void evaluate(std::shared_ptr<const model::Policy> policy, uint32_t samples);
   void finish_if_done();
-  void end(const std::string& error);
+  void end(const std::string& error, bool rank_lost = false);
   void watch();
   void on_down(const caf::down_msg& down);
   void journal(std::string event) { events_.push_back(std::move(event)); }

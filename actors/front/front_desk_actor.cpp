@@ -33,26 +33,30 @@ caf::result<wire::Message<wire::WorkerAccepted>> FrontDeskActor::on_join(
   const std::string role = view->getRole();
   const uint32_t capacity = view->getCapacity();
   const auto worker = caf::actor_cast<caf::actor>(current_sender());
-  const caf::actor pool = role == "sampler"              ? options_.samplers
-                          : role == "reference"          ? options_.references
-                          : role == options_.reward_role ? options_.rewards
-                                                         : caf::actor{};
+  const caf::actor pool = role == "sampler"                           ? options_.samplers
+                          : role == "reference"                       ? options_.references
+                          : role == options_.reward_role              ? options_.rewards
+                          : role == "learner" && options_.takes_ranks ? options_.learner
+                                                                      : caf::actor{};
   if (!pool || !worker || capacity == 0)
     return caf::make_error(caf::sec::invalid_argument,
                            "this run has no use for a worker of role '" + role +
                                "': it takes sampler, " + options_.reward_role +
+                               (options_.takes_ranks ? ", learner" : "") +
                                " and, with a KL term, reference");
   auto promise = make_response_promise();
   request(pool, caf::infinite, worker_atom::value, worker, capacity)
-      .then([this, promise, pool, role, worker](uint32_t pool_id) mutable {
-        const uint32_t id = next_id_++;
-        desks_.emplace(id, Desk{pool, pool_id});
-        if (role == "sampler" || role == "reference")
-          send(options_.learner, subscribe_atom::value, worker, /*remote=*/true,
-               /*reference=*/role == "reference");
-        promise.deliver(wire::Message<wire::WorkerAccepted>::build(
-            [id](wire::WorkerAccepted::Builder accepted) { accepted.setWorkerId(id); }));
-      });
+      .then(
+          [this, promise, pool, role, worker](uint32_t pool_id) mutable {
+            const uint32_t id = next_id_++;
+            desks_.emplace(id, Desk{pool, pool_id});
+            if (role == "sampler" || role == "reference")
+              send(options_.learner, subscribe_atom::value, worker, /*remote=*/true,
+                   /*reference=*/role == "reference");
+            promise.deliver(wire::Message<wire::WorkerAccepted>::build(
+                [id](wire::WorkerAccepted::Builder accepted) { accepted.setWorkerId(id); }));
+          },
+          [promise](const caf::error& refused) mutable { promise.deliver(refused); });
   return promise;
 }
 

@@ -16,6 +16,7 @@ struct FrontDeskOptions {
   std::string tokenizer;     ///< tokenizer.json; empty where samplers need none.
   caf::actor samplers, rewards, references, learner;
   std::string reward_role = "reward";  ///< Of the workers that `rewards` takes.
+  bool takes_ranks = false;            ///< Whether some of the learner's ranks are nodes.
 };
 
 class FrontDeskActor : public caf::event_based_actor {

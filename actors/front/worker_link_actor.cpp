@@ -10,6 +10,7 @@ WorkerLinkActor::WorkerLinkActor(caf::actor_config& config, WorkerLinkOptions op
     : caf::event_based_actor(config), options_(std::move(options)) {
   set_down_handler([this](caf::down_msg& down) {
     if (THESPIS_MUTANT(link_outlives_its_run)) return;
+    if (down.source == options_.front && down.reason == kBeginsAgain) return quit(kBeginsAgain);
     const std::string who = down.source == options_.worker ? "the worker ended" : "the run ended";
     const std::string why = down.reason ? ": " + system().render(down.reason) : "";
     quit(caf::make_error(caf::sec::runtime_error, who + why));
@@ -35,6 +36,11 @@ caf::behavior WorkerLinkActor::make_behavior() {
       pass_on<wire::Score>(),
       pass_on<wire::Cancel>(),
       pass_on<wire::WeightManifest>(),
+      pass_on<wire::RankPlace>(),
+      pass_on<wire::RankPiece>(),
+      pass_on<wire::RankFailure>(),
+      pass_on<wire::Group>(),
+      pass_on<wire::LearnerStep>(),
       [this](leave_atom) {
         if (worker_id_ != 0)
           send(options_.front,

@@ -10,6 +10,10 @@
 
 namespace thespis {
 
+/// How a front desk ends whose run begins again from a checkpoint, and the links to it: whoever
+/// joined may join anew.
+inline constexpr auto kBeginsAgain = caf::exit_reason::out_of_workers;
+
 struct WorkerLinkOptions {
   caf::actor front;   ///< The run's front desk, on its node.
   caf::actor worker;  ///< On this node.

@@ -33,17 +33,18 @@ struct Learner::Sequence {
 };
 
 Learner::Learner(const config::Recipe& recipe, std::shared_ptr<const model::Policy> initial,
-                 Engine& engine)
+                 Engine& engine, const TrainerRanks& ranks)
     : train_(recipe.train),
       response_length_max_(recipe.rollout.max_response_length),
       loss_(LossOptions::of(recipe.train)),
       engine_(engine),
+      is_first_(ranks.has_first()),
       trainer_(engine.make_trainer(
           initial,
           {recipe.train.beta1, recipe.train.beta2, recipe.train.epsilon, recipe.train.weight_decay,
            recipe.train.clip_grad_norm},
           {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes},
-          ranks_of(recipe.train))),
+          ranks)),
       reference_(initial),
       recent_{initial} {
   temperature_ = static_cast<float>(recipe.rollout.temperature);
@@ -56,15 +57,43 @@ void Learner::restore(const LearnerSnapshot& snapshot) {
   recent_ = {snapshot.policy};
 }
 
+void Learner::share_state(const LearnerSnapshot* restored) {
+  struct {
+    uint64_t version, steps;
+  } at{policy()->version(), trainer_->step_count()};
+  trainer_->broadcast(std::as_writable_bytes(std::span(&at, 1)));
+  const uint64_t size = model::WeightLayout::of(policy()->config()).size;
+  auto weights = std::make_shared<model::Weights>(policy()->config());
+  std::vector<float> first(size), second(size);
+  if (is_first_) {
+    const auto from = policy()->weights().arena.span();
+    std::copy(from.begin(), from.end(), weights->arena.data());
+    if (restored != nullptr) first = restored->first_moment, second = restored->second_moment;
+  }
+  trainer_->broadcast(std::as_writable_bytes(weights->arena.span()));
+  for (auto* moment : {&first, &second})
+    if (at.steps > 0) trainer_->broadcast(std::as_writable_bytes(std::span(*moment)));
+  if (is_first_) return;
+  const auto policy =
+      std::make_shared<const model::Policy>(*reference_, std::move(weights), at.version);
+  trainer_->restore(policy, first, second, at.steps);
+  reference_ = policy;
+  recent_ = {policy};
+}
+
 LearnerSnapshot Learner::snapshot() const {
   // To the host, where a device has them: after the next step it is too late.
-  trainer_->policy()->weights();
+  if (is_first_) trainer_->policy()->weights();
   const auto m = trainer_->first_moment(), v = trainer_->second_moment();
   return {trainer_->policy(),
           reference_,
           {m.begin(), m.end()},
           {v.begin(), v.end()},
           trainer_->step_count()};
+}
+
+bool is_kept(const config::Recipe& recipe, uint64_t step) {
+  return step % recipe.checkpoint.every == 0 || step == recipe.train.steps;
 }
 
 double Learner::learning_rate() const {
@@ -176,6 +205,7 @@ StepReport Learner::step(const Batch& batch) {
       },
       report.learning_rate);
 
+  trainer_->gather_items(std::as_writable_bytes(std::span(slots)));
   LossParts sum;
   for (const Slot& slot : slots) {
     sum.add(slot.parts);
@@ -189,7 +219,7 @@ StepReport Learner::step(const Batch& batch) {
   report.clip_fraction = sum.clip_fraction();
   report.loss = sum.loss();
   report.grad_norm = stats.grad_norm;
-  count_mismatches(sequences, report);
+  if (is_first_) count_mismatches(sequences, report);
 
   const auto policy = trainer_->policy();
   report.policy_version = policy->version();
@@ -199,7 +229,7 @@ StepReport Learner::step(const Batch& batch) {
                          trainer_->step_count() % train_.reference_reset_steps == 0;
   if (reference_was_reset_) {
     reference_ = policy;
-    reference_->weights();  // As in snapshot().
+    if (is_first_) reference_->weights();  // As in snapshot().
   }
   return report;
 }

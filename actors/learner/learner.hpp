@@ -22,10 +22,15 @@ namespace thespis::learner {
 
 class Learner {
  public:
+  /// One of `ranks`, which all do the same. The reports of the first alone are whole.
   Learner(const config::Recipe& recipe, std::shared_ptr<const model::Policy> initial,
-          Engine& engine);
+          Engine& engine, const TrainerRanks& ranks);
   /// Continues where a checkpoint left off.
   void restore(const LearnerSnapshot& snapshot);
+
+  /// Brings the other ranks to where the first is, which went on from `restored` or from nothing
+  /// (none). All call it, once, before the first step.
+  void share_state(const LearnerSnapshot* restored);
 
   /// Takes one step; policy() is then one version on. Throws Error where a number is not finite:
   /// the state is then as before.
@@ -48,11 +53,15 @@ class Learner {
   float temperature_ = 1;
   LossOptions loss_;
   Engine& engine_;
+  const bool is_first_;  // Of the ranks.
   std::unique_ptr<Trainer> trainer_;
   std::shared_ptr<const model::Policy> reference_;
   bool reference_was_reset_ = false;
   // The versions that a token in a batch may have been sampled under, newest last.
   std::deque<std::shared_ptr<const model::Policy>> recent_;
 };
+
+/// Whether a checkpoint is written after this step of the run: then all ranks call snapshot().
+bool is_kept(const config::Recipe& recipe, uint64_t step);
 
 }  // namespace thespis::learner

@@ -1,10 +1,13 @@
 #include "actors/learner/learner_actor.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <string>
 #include <utility>
 
 #include "runtime/base/error.hpp"
+#include "runtime/collective/cluster_group.hpp"
 #include "runtime/env/mutant.hpp"
 
 namespace thespis {
@@ -15,6 +18,18 @@ struct LearnedStep {
   bool reference_was_reset = false;
   wire::Message<wire::WeightManifest> policy_manifest, reference_manifest;
   std::string error;
+  bool rank_lost = false;
+
+  void run(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const collective::RankLost& lost) {
+      error = lost.what();
+      rank_lost = true;
+    } catch (const Error& failure) {
+      error = failure.what();
+    }
+  }
 };
 
 namespace {
@@ -57,6 +72,15 @@ caf::behavior LearnerActor::make_behavior() {
   return {
       [this](start_atom, const caf::actor& conductor) {
         conductor_ = conductor;
+        if (ranks_.size() == options_.remote_ranks()) return begin();
+        delayed_send(this, env::milliseconds(options_.recipe.cluster.join_deadline_s),
+                     tick_atom::value);
+      },
+      [this](worker_atom, const caf::actor& worker, uint32_t) { return on_rank(worker); },
+      [this](leave_atom, uint32_t) {},  // The end of its link says so to the hub as well.
+      [this](tick_atom) { on_join_deadline(); },
+      [this](start_atom, std::shared_ptr<LearnedStep>& begun) {
+        if (!begun->error.empty()) return fail(*begun);
         ask();
       },
       [this](subscribe_atom, const caf::actor& worker, bool remote, bool reference) {
@@ -69,7 +93,57 @@ caf::behavior LearnerActor::make_behavior() {
 
 void LearnerActor::on_exit() {
   conductor_ = {};
+  ranks_.clear();
   subscribers_.clear();
+}
+
+uint32_t LearnerActor::on_rank(const caf::actor& worker) {
+  const auto& train = options_.recipe.train;
+  // One more than there are ranks waits for the next beginning: it may be needed then.
+  if (ranks_.size() == options_.remote_ranks()) return train.ranks;
+  const auto rank = train.local_ranks + static_cast<uint32_t>(ranks_.size());
+  ranks_.push_back(worker);
+  send(options_.hub, collective::rank_atom::value, worker, rank, /*tell=*/true);
+  if (ranks_.size() == options_.remote_ranks() && conductor_) begin();
+  return rank;
+}
+
+void LearnerActor::on_join_deadline() {
+  if (ranks_.size() == options_.remote_ranks()) return;
+  const auto& recipe = options_.recipe;
+  std::string missing;
+  for (uint64_t r = recipe.train.local_ranks + ranks_.size(); r < recipe.train.ranks; ++r)
+    missing += (missing.empty() ? "" : ", ") + std::to_string(r);
+  quit(caf::make_error(caf::sec::runtime_error,
+                       "learner: of " + std::to_string(recipe.train.ranks) +
+                           " ranks, these have not joined within " +
+                           std::to_string(std::lround(recipe.cluster.join_deadline_s)) +
+                           " s: " + missing + "; each is a `thespis node --roles learner`"));
+}
+
+void LearnerActor::begin() {
+  if (options_.remote_ranks() == 0) return ask();
+  const auto begun = std::make_shared<LearnedStep>();
+  options_.compute->post(
+      [begun, learner = options_.learner, restored = options_.restored] {
+        begun->run([&] { learner->share_state(restored); });
+      },
+      [begun, self = caf::actor(this)] { caf::anon_send(self, start_atom::value, begun); });
+}
+
+void LearnerActor::fail(const LearnedStep& failed) {
+  quit(caf::make_error(failed.rank_lost ? caf::sec::request_receiver_down : caf::sec::runtime_error,
+                       "learner: " + failed.error));
+}
+
+void LearnerActor::send_to_ranks(const Batch& batch) {
+  for (const caf::actor& rank : ranks_) {
+    for (const auto& group : batch.groups) send(rank, group);
+    send(rank, wire::Message<wire::LearnerStep>::build([&](wire::LearnerStep::Builder step) {
+           step.setStep(policy_->version() + 1);
+           step.setGroups(static_cast<uint32_t>(batch.groups.size()));
+         }));
+  }
 }
 
 void LearnerActor::subscribe(Subscriber newcomer) {
@@ -142,12 +216,13 @@ void LearnerActor::ask() {
 }
 
 void LearnerActor::compute(Batch batch) {
+  send_to_ranks(batch);
   const auto started = options_.clock->now();
   const double waited = env::seconds(started - asked_at_);
   const auto learned = std::make_shared<LearnedStep>();
   const auto work = [learned, batch = std::move(batch), started, waited, options = options_,
                      announce = published_] {
-    try {
+    learned->run([&] {
       learner::Learner& learner = *options.learner;
       StepReport& report = learned->stepped.report;
       report = learner.step(batch);
@@ -155,8 +230,7 @@ void LearnerActor::compute(Batch batch) {
       learned->reference = learner.reference();
       learned->reference_was_reset = learner.reference_was_reset();
       learned->stepped.reference_version = learned->reference->version();
-      const bool due = options.checkpoint_every != 0 && report.step % options.checkpoint_every == 0;
-      if (due || report.step == options.steps)
+      if (learner::is_kept(options.recipe, report.step))
         learned->stepped.snapshot = std::make_shared<const LearnerSnapshot>(learner.snapshot());
       if (announce) {
         learned->policy_manifest = publish(*options.publisher, *learner.policy(), false);
@@ -166,9 +240,7 @@ void LearnerActor::compute(Batch batch) {
       report.wait_seconds = waited;
       report.busy_seconds = env::seconds(options.clock->now() - started);
       report.starved_by = starved_by(batch, report);
-    } catch (const Error& error) {
-      learned->error = error.what();
-    }
+    });
   };
   options_.compute->post(work, [learned, self = caf::actor(this)] {
     caf::anon_send(self, step_atom::value, learned);
@@ -176,9 +248,7 @@ void LearnerActor::compute(Batch batch) {
 }
 
 void LearnerActor::on_step(LearnedStep& learned) {
-  if (!learned.error.empty()) {
-    return quit(caf::make_error(caf::sec::runtime_error, "learner: " + learned.error));
-  }
+  if (!learned.error.empty()) return fail(learned);
   policy_ = learned.stepped.policy;
   reference_ = learned.reference;
   if (learned.policy_manifest.size_bytes() > 0) {

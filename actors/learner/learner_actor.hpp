@@ -1,6 +1,6 @@
 #pragma once
-// The actor round a Learner: asks the conductor for a batch, has the step computed, publishes the
-// new weights to whoever subscribed, reports, asks again. It never holds up its mailbox.
+// The actor round a Learner: waits for ranks that are nodes, asks the conductor for a batch, has it
+// computed, publishes the weights, reports, asks again. It never holds up its mailbox.
 
 #include <memory>
 #include <vector>
@@ -20,9 +20,13 @@ struct LearnerOptions {
   std::shared_ptr<cluster::WeightSink> publisher;  ///< None: all workers are in this process.
   env::Compute* compute = nullptr;
   const env::Clock* clock = nullptr;
-  uint64_t checkpoint_every = 0;                        ///< Steps; 0: only the last.
+  config::Recipe recipe;
   std::chrono::milliseconds announce_deadline{30'000};  ///< For a worker to fetch weights.
-  uint64_t steps = 0;  ///< The last step of the run, which is always kept.
+  caf::actor hub;  ///< Endpoint of the first rank, where other ranks are nodes; else none.
+  /// What the learner was restored from, if anything; outlives the actor.
+  const LearnerSnapshot* restored = nullptr;
+
+  uint32_t remote_ranks() const { return hub ? recipe.train.ranks - recipe.train.local_ranks : 0; }
 };
 
 class LearnerActor : public caf::event_based_actor {
@@ -48,6 +52,11 @@ class LearnerActor : public caf::event_based_actor {
   // reference is told of its weights once only, and would be of no use without them.
   static constexpr std::chrono::milliseconds kRetryFirst{200}, kRetryLast{15'000};
   void subscribe(Subscriber newcomer);
+  uint32_t on_rank(const caf::actor& worker);
+  void begin();
+  void on_join_deadline();
+  void fail(const LearnedStep& failed);
+  void send_to_ranks(const Batch& batch);
   void ask();
   void compute(Batch batch);
   void on_step(LearnedStep& learned);
@@ -59,6 +68,7 @@ class LearnerActor : public caf::event_based_actor {
   LearnerOptions options_;
   caf::actor conductor_;
   std::vector<Subscriber> subscribers_;
+  std::vector<caf::actor> ranks_;  // On other nodes, as far as they have joined.
   std::shared_ptr<const model::Policy> policy_, reference_;
   // What is announced to other processes; none before a remote worker came or where all are local.
   wire::Message<wire::WeightManifest> policy_manifest_, reference_manifest_;

@@ -5,6 +5,7 @@
 #include "actors/conductor/conductor_actor.hpp"
 #include "actors/evaluator/evaluator_actor.hpp"
 #include "actors/front/front_desk_actor.hpp"
+#include "actors/front/worker_link_actor.hpp"
 #include "actors/pool/pool_actor.hpp"
 #include "model/hf/hf_config.hpp"
 #include "runtime/base/error.hpp"
@@ -39,7 +40,8 @@ TrainingActors::TrainingActors(RunInputs inputs, TrainingSetup setup, const Host
       io_(host.make_compute("checkpointer")) {
   try {
     if (setup_.resume) restore(progress);
-    learner_ = std::make_shared<learner::Learner>(inputs_.recipe, inputs_.policy, host.engine);
+    learner_ = std::make_shared<learner::Learner>(inputs_.recipe, inputs_.policy, host.engine,
+                                                  make_ranks());
     if (restored_) learner_->restore(restored_->learner);
     workers_ = std::make_unique<Workers>(host, inputs_.recipe, setup_.rewards, nullptr,
                                          inputs_.stop_strings);
@@ -54,12 +56,36 @@ TrainingActors::TrainingActors(RunInputs inputs, TrainingSetup setup, const Host
   }
 }
 
-void TrainingActors::stop() {
-  const caf::actor all[] = {
-      conductor_, front_,    learner_actor_, evaluator_,  checkpointer_,
-      recorder_,  samplers_, rewards_,       references_, evaluation_sampler_};
+TrainerRanks TrainingActors::make_ranks() {
+  const auto& train = inputs_.recipe.train;
+  if (train.local_ranks == 0 || train.local_ranks == train.ranks) return ranks_of(train);
+  TrainerRanks ranks{{}, static_cast<model::Zero>(train.zero)};
+  for (uint32_t r = 0; r < train.local_ranks; ++r) {
+    groups_.push_back(std::make_unique<collective::ClusterGroup>(
+        host_.system,
+        collective::ClusterGroupOptions{.group = setup_.life,
+                                        .rank = r,
+                                        .size = train.ranks,
+                                        .hub = r == 0 ? caf::actor{} : groups_[0]->endpoint(),
+                                        .deadline = env::milliseconds(train.rank_deadline_s),
+                                        .clock = &host_.clock}));
+    ranks.here.push_back(groups_[r]->communicator());
+    if (r > 0)
+      caf::anon_send(groups_[0]->endpoint(), collective::rank_atom::value, groups_[r]->endpoint(),
+                     r, /*tell=*/false);
+  }
+  return ranks;
+}
+
+void TrainingActors::stop(bool begins_again) {
+  if (front_)
+    caf::anon_send_exit(front_, begins_again ? kBeginsAgain : caf::exit_reason::user_shutdown);
+  const caf::actor all[] = {conductor_, learner_actor_, evaluator_,  checkpointer_,      recorder_,
+                            samplers_,  rewards_,       references_, evaluation_sampler_};
   for (const auto& actor : all)
     if (actor) caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  for (const auto& group : groups_)
+    caf::anon_send_exit(group->endpoint(), caf::exit_reason::user_shutdown);
   for (const Worker& worker : local_)
     caf::anon_send_exit(worker.actor, caf::exit_reason::user_shutdown);
 }
@@ -108,8 +134,9 @@ void TrainingActors::spawn_learner() {
   if (setup_.make_publisher) options.publisher = setup_.make_publisher(run_id_);
   options.compute = learner_compute_.get();
   options.clock = &host_.clock;
-  options.checkpoint_every = recipe.checkpoint.every;
-  options.steps = recipe.train.steps;
+  options.recipe = recipe;
+  if (!groups_.empty()) options.hub = groups_[0]->endpoint();
+  if (restored_) options.restored = &restored_->learner;
   learner_actor_ = host_.system.spawn<LearnerActor>(std::move(options));
 }
 
@@ -168,7 +195,7 @@ void TrainingActors::spawn_front() {
   front_ = host_.system.spawn<FrontDeskActor>(FrontDeskOptions{
       run_id_, config::to_toml(inputs_.recipe), model::config_to_json(inputs_.policy->config()),
       inputs_.stop_strings == nullptr ? std::string() : inputs_.tokenizer->json(), samplers_,
-      rewards_, references_, learner_actor_, reward_role(context_->kind)});
+      rewards_, references_, learner_actor_, reward_role(context_->kind), !groups_.empty()});
 }
 
 const caf::actor& TrainingActors::pool_of(const std::string& role) const {

@@ -15,6 +15,7 @@
 #include "actors/training/host.hpp"
 #include "actors/training/run_inputs.hpp"
 #include "actors/training/workers.hpp"
+#include "runtime/collective/cluster_group.hpp"
 #include "runtime/telemetry/progress.hpp"
 
 namespace thespis {
@@ -23,6 +24,7 @@ struct TrainingSetup {
   std::string directory;
   bool resume = false;
   uint64_t run_id = 0;  ///< Of a fresh run; a resumed one keeps its own.
+  uint64_t life = 0;    ///< Of these actors, never used before: what earlier ones said is ignored.
   Roles local;          ///< Workers of this process.
   RewardOptions rewards;
   /// How workers of other processes get weights; called with the run's id. None: none may join.
@@ -44,9 +46,9 @@ class TrainingActors {
 
   /// Adds the local workers and begins.
   void start();
-  /// Tells all actors to end. They have ended before this object goes: jobs under way on the
-  /// compute seam hold them.
-  void stop();
+  /// Tells all actors to end, and nodes whether the run begins again. They have ended before this
+  /// object goes: jobs under way on the compute seam hold them.
+  void stop(bool begins_again = false);
 
   const RunInputs& inputs() const { return inputs_; }
   const learner::Learner& learner() const { return *learner_; }
@@ -57,6 +59,7 @@ class TrainingActors {
 
  private:
   void restore(telemetry::Progress& progress);
+  TrainerRanks make_ranks();
   void spawn_pools();
   void spawn_learner();
   void spawn_keepers(telemetry::Progress& progress);
@@ -72,6 +75,8 @@ class TrainingActors {
   std::shared_ptr<Ledger> ledger_;
   std::shared_ptr<learner::Learner> learner_;
   std::shared_ptr<EpisodeContext> context_;
+  // Of the ranks in this process, where others are nodes.
+  std::vector<std::unique_ptr<collective::ClusterGroup>> groups_;
   std::unique_ptr<env::Compute> learner_compute_, io_;
   std::unique_ptr<Workers> workers_;
   caf::actor samplers_, rewards_, references_;

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "actors/learner/rank_learner_actor.hpp"
 #include "actors/reference/reference_actor.hpp"
 #include "actors/sampler/sampler_actor.hpp"
 #include "runtime/base/error.hpp"
@@ -41,12 +42,13 @@ Roles Roles::parse(const std::string& text) {
       roles.references += count;
     else if (role == "code_reward")
       roles.code_rewards += count;
+    else if (role == "learner")
+      roles.learners += count;
     else
       throw InputError("--roles: '" + role +
-                       "' is no role; roles are sampler, reward, code_reward, reference");
+                       "' is no role; roles are sampler, reward, code_reward, reference, learner");
   }
-  if (roles.samplers + roles.rewards + roles.references + roles.code_rewards == 0)
-    throw InputError("--roles: no role given; for example sampler=1,reward=4");
+  if (roles == Roles{}) throw InputError("--roles: no role given; for example sampler=1,reward=4");
   return roles;
 }
 
@@ -61,6 +63,7 @@ std::string Roles::text() const {
   add("reward", rewards);
   add("reference", references);
   add("code_reward", code_rewards);
+  add("learner", learners);
   return text;
 }
 
@@ -97,6 +100,7 @@ std::vector<Worker> Workers::spawn(const Roles& roles) {
   for (uint32_t i = 0; i < roles.rewards; ++i) workers.push_back(spawn_reward());
   for (uint32_t i = 0; i < roles.references; ++i) workers.push_back(spawn_reference());
   for (uint32_t i = 0; i < roles.code_rewards; ++i) workers.push_back(spawn_code_reward());
+  for (uint32_t i = 0; i < roles.learners; ++i) workers.push_back(spawn_learner());
   return workers;
 }
 
@@ -146,6 +150,16 @@ Worker Workers::spawn_reference() {
   options.compute = &new_compute("reference");
   options.receiver = receiver_;
   return {"reference", host_.system.spawn<ReferenceActor>(std::move(options)), kReferenceCapacity};
+}
+
+Worker Workers::spawn_learner() {
+  RankLearnerOptions options;
+  options.recipe = recipe_;
+  options.model = receiver_->config();
+  options.engine = &host_.engine;
+  options.compute = &new_compute("learner");
+  options.clock = &host_.clock;
+  return {"learner", host_.system.spawn<RankLearnerActor>(std::move(options)), 1};
 }
 
 RewardOptions reward_options(const config::Recipe& recipe) {

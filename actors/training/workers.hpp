@@ -17,10 +17,11 @@ namespace thespis {
 
 /// Of worker processes as of `thespis node --roles`: how many of each.
 struct Roles {
-  uint32_t samplers = 0, rewards = 0, references = 0, code_rewards = 0;
+  uint32_t samplers = 0, rewards = 0, references = 0, code_rewards = 0, learners = 0;
   /// "sampler=1,reward=4,code_reward=2"; InputError names what is not a role or not a number.
   static Roles parse(const std::string& text);
   std::string text() const;
+  bool operator==(const Roles&) const = default;
 };
 
 struct Worker {
@@ -55,6 +56,8 @@ class Workers {
   /// With a sandbox of its own. Throws InputError where this machine cannot wall programs in.
   Worker spawn_code_reward();
   Worker spawn_reference();
+  /// A rank of a training elsewhere.
+  Worker spawn_learner();
 
  private:
   env::Compute& new_compute(const std::string& name);

@@ -1,6 +1,6 @@
 #pragma once
-// Lanes of gradients, some on each rank, go to the owners of the arena's ranges: what a rank gets is
-// its range of every lane, in the lanes' order.
+// Lanes of gradients, some on each rank, go to the owners of the arena's ranges: what a rank gets
+// is its range of every lane, in the lanes' order.
 
 #include <span>
 #include <string>

@@ -2,8 +2,8 @@
 // Gradients of a step where each rank keeps only its range of the weights (ZeRO-3): all ranks walk
 // the plan together. A segment's weights are brought together before it and given back after it;
 // its gradients go to their owners when the last that adds to them is done.
-//   LG-1  Round k is micro-batches k * lanes ... k * lanes + lanes - 1: summed in lane order, rounds
-//         added in order, whatever the ranks.
+//   LG-1  Round k is micro-batches k * lanes ... k * lanes + lanes - 1: summed in lane order, and
+//         rounds added in order, whatever the ranks.
 
 #include <map>
 #include <memory>

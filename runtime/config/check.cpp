@@ -45,6 +45,10 @@ void check_together(const Loaded& loaded) {
           "cluster.heartbeat_deadline_s", r.cluster.heartbeat_deadline_s);
   if (r.train.steps > 0)
     at_most(loaded, "train.warmup_steps", r.train.warmup_steps, "train.steps", r.train.steps);
+  at_most(loaded, "train.local_ranks", r.train.local_ranks, "train.ranks", r.train.ranks);
+  if (r.train.zero == 2)
+    throw InputError(assignment(loaded, "train.zero", r.train.zero, "") +
+                     ": must be 1 (optimizer state shared) or 3 (weights too)");
   if (r.data.source != DataSource::kJsonl)
     at_most(loaded, "eval.prompts", r.eval.prompts, "data.held_out", r.data.held_out);
   if (r.data.source == DataSource::kJsonl && r.data.train_files.empty())

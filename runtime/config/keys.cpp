@@ -240,6 +240,10 @@ const Key kKeys[] = {
      "Tokens of one forward and backward"},
     {THESPIS_KEY(train.ranks), from(1, 1024),
      "Learners that share each step's work and optimizer state; same weights for any number"},
+    {THESPIS_KEY(train.local_ranks), from(0, 1024),
+     "Of these in the training's process, 0 is all; the others are nodes with --roles learner"},
+    {THESPIS_KEY(train.zero), from(1, 3),
+     "What ranks share: 1 the optimizer's state, 3 the weights too, layer by layer"},
     {THESPIS_KEY(train.rank_deadline_s), above(0, kDay), "Longest that ranks wait for one of them"},
 
     {THESPIS_KEY(eval.every), from(0, kCount), "Steps; 0 is only before the first, after the last"},

@@ -148,7 +148,9 @@ struct TrainSection {
   uint64_t reference_reset_steps = 0;  ///< 0: never.
   uint32_t grad_lanes = 16;
   uint64_t micro_batch_tokens = 1024;
-  uint32_t ranks = 1;  ///< Learners that take each step together.
+  uint32_t ranks = 1;        ///< Learners that take each step together.
+  uint32_t local_ranks = 0;  ///< Of these, in the training's process; 0: all.
+  uint32_t zero = 1;         ///< What they share: 1 optimizer state, 3 also weights.
   double rank_deadline_s = 60;
   bool operator==(const TrainSection&) const = default;
 };

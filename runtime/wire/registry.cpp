@@ -6,6 +6,7 @@
 #include "runtime/base/error.hpp"
 #include "schemas/cluster.capnp.h"
 #include "schemas/group.capnp.h"
+#include "schemas/ranks.capnp.h"
 #include "schemas/rollout.capnp.h"
 #include "schemas/weights.capnp.h"
 
@@ -52,6 +53,11 @@ Registry Registry::all() {
       entry<Group>("Group"),
       entry<WeightManifest>("WeightManifest"),
       entry<WeightAck>("WeightAck"),
+      entry<RankPlace>("RankPlace"),
+      entry<RankPiece>("RankPiece"),
+      entry<RankTaken>("RankTaken"),
+      entry<RankFailure>("RankFailure"),
+      entry<LearnerStep>("LearnerStep"),
   });
 }
 

@@ -55,6 +55,8 @@ class SimTrainer final : public Trainer {
     second_.assign(second.begin(), second.end());
     steps_ = step_count;
   }
+  void gather_items(std::span<std::byte>) override {}
+  void broadcast(std::span<std::byte>) override {}
 
  private:
   World& world_;

@@ -3,10 +3,10 @@
 
 #include "runtime/collective/thread_group.hpp"
 
-#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <numeric>
 
+#include "tests/support/hand_clock.hpp"
 #include "tests/support/ranks.hpp"
 #include "tests/support/seeds.hpp"
 
@@ -17,17 +17,6 @@ using namespace thespis::collective;
 using test::run_ranks;
 
 namespace {
-
-/// Time that stands still until the test moves it.
-class HandClock final : public env::Clock {
- public:
-  env::Nanoseconds now() const override { return env::Nanoseconds(now_.load()); }
-  double wall_seconds() const override { return 0; }
-  void pass(env::Nanoseconds time) { now_ += time.count(); }
-
- private:
-  std::atomic<int64_t> now_{0};
-};
 
 std::vector<std::shared_ptr<Communicator>> members(const ThreadGroup& group, uint32_t ranks) {
   std::vector<std::shared_ptr<Communicator>> all;
@@ -104,7 +93,7 @@ TEST_CASE("communicator: gathers, broadcasts, texts and values") {
 }
 
 TEST_CASE("thread group: a rank that never comes is named within the deadline") {
-  HandClock clock;
+  test::HandClock clock;
   const ThreadGroup group(4, {.deadline = std::chrono::seconds(30), .clock = &clock});
   const auto ranks = members(group, 4);
   ThreadGroup waker = group;

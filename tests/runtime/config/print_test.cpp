@@ -78,6 +78,8 @@ Recipe random_recipe(KeyedRandom& random) {
   r.train.overlong_buffer = std::min(r.train.overlong_buffer, r.rollout.max_response_length);
   r.cluster.heartbeat_interval_s =
       std::min(r.cluster.heartbeat_interval_s, r.cluster.heartbeat_deadline_s);
+  r.train.zero |= 1u;
+  r.train.local_ranks = std::min(r.train.local_ranks, r.train.ranks);
   r.train.warmup_steps = std::min(r.train.warmup_steps, r.train.steps);
   r.eval.prompts = std::min(r.eval.prompts, r.data.held_out);
   if (r.data.train_files.empty()) r.data.train_files.push_back("x");
