@@ -70,7 +70,7 @@ TEST_CASE("recipe: an unknown key names its line and the nearest key") {
   CHECK(refusal("[trian]\nsteps = 1\n") ==
         "r.toml:2: unknown key trian.steps; the nearest is train.steps");
   CHECK(refusal("max_age = 1\n") == "r.toml:1: unknown key max_age; the nearest is train.max_age");
-  CHECK(refusal("[rollouts]\n") == "r.toml:1: unknown key rollouts; the nearest is rollout.slots");
+  CHECK(refusal("[rollouts]\n") == "r.toml:1: unknown key rollouts; the nearest is rollout.stop");
   CHECK(refusal("", {"train.kl_coeff=0"}) ==
         "--set train.kl_coeff=0: unknown key train.kl_coeff; the nearest is train.kl_coef");
   CHECK(refusal("[data]\n\"a\\nb\" = 1\n").find('\n') == std::string::npos);
