@@ -32,6 +32,7 @@ class Operation {
   /// Until all is given and got; throws why not.
   void run() {
     std::unique_lock lock(mailbox_.mutex);
+    mailbox_.at = what_;
     auto progress_at = mailbox_.now();
     while (!done()) {
       if (mailbox_.failure) raise();
@@ -51,6 +52,7 @@ class Operation {
       mailbox_.changed.wait_for(lock, mailbox_.options.deadline - waited);
       mailbox_.waits_for = 0;
     }
+    mailbox_.at.clear();
   }
 
  private:

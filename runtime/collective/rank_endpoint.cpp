@@ -108,9 +108,16 @@ void RankEndpoint::add_rank(const caf::actor& handle, uint32_t rank, bool tell) 
 void RankEndpoint::on_down(const caf::down_msg& down) {
   for (uint32_t r = 0; r < ranks_.size(); ++r) {
     if (!ranks_[r] || ranks_[r] != down.source) continue;
-    const std::string why = down.reason ? ": " + system().render(down.reason) : "";
-    return fail({r, "rank " + std::to_string(r) + " of " + std::to_string(ranks_.size()) +
-                        " is gone" + why});
+    std::string text =
+        "rank " + std::to_string(r) + " of " + std::to_string(ranks_.size()) + " is gone";
+    if (down.reason) text += " (" + system().render(down.reason) + ")";
+    {
+      const std::lock_guard lock(mailbox_->mutex);
+      if (!mailbox_->at.empty())
+        text +=
+            "; rank " + std::to_string(mailbox_->options.rank) + " was at \"" + mailbox_->at + "\"";
+    }
+    return fail({r, text});
   }
 }
 

@@ -55,6 +55,7 @@ struct RankMailbox {
   std::vector<uint32_t> unread;  // Parts under way, by receiver.
   std::optional<GroupFailure> failure;
   uint32_t waits_for = 0;  // Ranks.
+  std::string at;          // The operation under way, by name; empty between two.
 };
 
 }  // namespace thespis::collective

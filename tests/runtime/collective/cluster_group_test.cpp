@@ -143,6 +143,8 @@ TEST_CASE("cluster group: a rank whose process ends fails the others at once") {
       if (r == gone) continue;
       CHECK(results[r].lost);
       CHECK(results[r].lost_rank == gone);
+      CHECK(results[r].error.starts_with("rank " + std::to_string(gone) + " of 3 is gone ("));
+      CHECK(results[r].error.ends_with("was at \"step 5\""));
     }
   }
 }
