@@ -82,11 +82,8 @@ void RankEndpoint::give(const Part& part, caf::response_promise promise) {
             --mailbox_->unread[to];
             mailbox_->changed.notify_all();
           },
-          [this, to](const caf::error& error) {
-            fail({to, "rank " + std::to_string(to) + " of " +
-                          std::to_string(mailbox_->options.size) +
-                          " cannot be reached: " + system().render(error)});
-          });
+          // All of another rank's parts go through the first.
+          [this, to](const caf::error& error) { lose(is_hub() ? to : 0, error); });
 }
 
 void RankEndpoint::add_rank(const caf::actor& handle, uint32_t rank, bool tell) {
@@ -107,18 +104,21 @@ void RankEndpoint::add_rank(const caf::actor& handle, uint32_t rank, bool tell) 
 
 void RankEndpoint::on_down(const caf::down_msg& down) {
   for (uint32_t r = 0; r < ranks_.size(); ++r) {
-    if (!ranks_[r] || ranks_[r] != down.source) continue;
-    std::string text =
-        "rank " + std::to_string(r) + " of " + std::to_string(ranks_.size()) + " is gone";
-    if (down.reason) text += " (" + system().render(down.reason) + ")";
-    {
-      const std::lock_guard lock(mailbox_->mutex);
-      if (!mailbox_->at.empty())
-        text +=
-            "; rank " + std::to_string(mailbox_->options.rank) + " was at \"" + mailbox_->at + "\"";
-    }
-    return fail({r, text});
+    if (ranks_[r] && ranks_[r] == down.source) return lose(r, down.reason);
   }
+}
+
+void RankEndpoint::lose(uint32_t rank, const caf::error& reason) {
+  std::string text =
+      "rank " + std::to_string(rank) + " of " + std::to_string(ranks_.size()) + " is gone";
+  if (reason) text += " (" + system().render(reason) + ")";
+  {
+    const std::lock_guard lock(mailbox_->mutex);
+    if (!mailbox_->at.empty())
+      text +=
+          "; rank " + std::to_string(mailbox_->options.rank) + " was at \"" + mailbox_->at + "\"";
+  }
+  fail({rank, text});
 }
 
 void RankEndpoint::fail(GroupFailure why) {

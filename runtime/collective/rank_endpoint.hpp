@@ -32,6 +32,7 @@ class RankEndpoint : public caf::event_based_actor {
   void give(const Part& part, caf::response_promise promise);
   void add_rank(const caf::actor& handle, uint32_t rank, bool tell);
   void on_down(const caf::down_msg& down);
+  void lose(uint32_t rank, const caf::error& reason);
   void fail(GroupFailure why);
   void spread(const FailureNote& note);
 
