@@ -23,7 +23,7 @@ int run_eval(const EvalArguments& arguments) {
   gpu::ThreadPool threads(thread_count(recipe.engine.threads));
   cluster::ActorConfig actor_config;
   caf::actor_system system(actor_config);
-  const auto engine = make_engine(recipe.engine.device, threads);
+  const auto engine = make_engine(recipe.engine, threads);
   env::RealFileSystem files;
   const Host host{system, clock, files, *engine, [](const std::string& name) {
                     return std::make_unique<env::ComputeThread>(name);

@@ -85,7 +85,9 @@ int run_generate(const GenerateArguments& arguments) {
   gpu::ThreadPool threads(thread_count(arguments.threads));
   const auto context =
       std::max<uint32_t>(2, static_cast<uint32_t>(request.prompt.size()) + request.max_tokens);
-  const auto engine = make_engine(arguments.device, threads);
+  config::EngineSection section;
+  section.device = arguments.device;
+  const auto engine = make_engine(section, threads);
   const auto decoder =
       engine->make_decoder(std::make_shared<const model::Policy>(std::move(weights), 0),
                            {.slots = 1, .context_max = context});

@@ -114,7 +114,7 @@ std::optional<std::chrono::milliseconds> work(const NodeArguments& arguments, co
       model, std::make_unique<cluster::WeightFetcher>(fetch), fetch_compute);
   const env::RealClock clock;
   env::RealFileSystem files;
-  const auto engine = make_engine(recipe.engine.device, threads);
+  const auto engine = make_engine(recipe.engine, threads);
   const Host host{system, clock, files, *engine, [](const std::string& name) {
                     return std::make_unique<env::ComputeThread>(name);
                   }};

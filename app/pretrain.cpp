@@ -81,7 +81,7 @@ int run_pretrain(const PretrainArguments& arguments) {
   std::printf("pretraining %lu parameters on %lu tokens, %u threads, into %s\n",
               static_cast<unsigned long>(weights->layout.parameter_count()),
               static_cast<unsigned long>(p.tokens), threads.thread_count(), out.c_str());
-  const auto engine = make_engine(recipe.engine.device, threads);
+  const auto engine = make_engine(recipe.engine, threads);
   const auto trainer = engine->make_trainer(
       std::make_shared<const model::Policy>(weights, 0),
       {p.beta1, p.beta2, p.epsilon, p.weight_decay, p.clip_grad_norm},

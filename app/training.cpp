@@ -27,7 +27,7 @@ Training::Training(RunInputs inputs, TrainingOptions options, telemetry::Progres
       progress_(progress),
       listen_(recipe_.cluster.listen),
       threads_(thread_count(recipe_.engine.threads)),
-      engine_(make_engine(recipe_.engine.device, threads_)),
+      engine_(make_engine(recipe_.engine, threads_)),
       registry_(wire::Registry::all()) {
   begin(options_.resume);
 }

@@ -14,7 +14,8 @@ namespace thespis {
 TrainerRanks ranks_of(const config::TrainSection& train) {
   const collective::ThreadGroup group(
       train.ranks, {.deadline = env::milliseconds(train.rank_deadline_s), .clock = nullptr});
-  TrainerRanks ranks{{}, static_cast<model::Zero>(train.zero)};
+  TrainerRanks ranks{
+      {}, static_cast<model::Zero>(train.zero), env::milliseconds(train.rank_deadline_s)};
   for (uint32_t r = 0; r < train.ranks; ++r) ranks.here.push_back(group.rank(r));
   return ranks;
 }
@@ -47,9 +48,9 @@ std::vector<model::ScoreResult> LocalEngine::score(const model::Policy& policy,
   return model::score(policy, items, threads_);
 }
 
-std::unique_ptr<Engine> make_engine(const std::string& device, gpu::ThreadPool& threads) {
-  if (device == "cpu") return std::make_unique<LocalEngine>(threads);
-  return std::make_unique<DeviceEngine>(device);
+std::unique_ptr<Engine> make_engine(const config::EngineSection& engine, gpu::ThreadPool& threads) {
+  if (engine.device == "cpu") return std::make_unique<LocalEngine>(threads);
+  return std::make_unique<DeviceEngine>(engine);
 }
 
 }  // namespace thespis

@@ -3,6 +3,7 @@
 // simulator has one that only charges the time which it would take. Called on the compute seam
 // alone.
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -56,6 +57,7 @@ struct TrainerRanks {
   /// Of this process, one for each of its ranks.
   std::vector<std::shared_ptr<collective::Communicator>> here = {collective::alone()};
   model::Zero zero = model::Zero::kOptimizer;
+  std::chrono::milliseconds deadline{60'000};  ///< That they wait for one of them.
 
   bool has_first() const { return here[0]->rank() == 0; }
 };
@@ -94,7 +96,7 @@ class LocalEngine final : public Engine {
   std::vector<std::unique_ptr<gpu::ThreadPool>> rank_threads_;  // Of ranks beside each other.
 };
 
-/// `device`: "cpu", "cuda", "cuda:N" (engine.device of a recipe). `threads` outlives it.
-std::unique_ptr<Engine> make_engine(const std::string& device, gpu::ThreadPool& threads);
+/// `threads` outlives it.
+std::unique_ptr<Engine> make_engine(const config::EngineSection& engine, gpu::ThreadPool& threads);
 
 }  // namespace thespis

@@ -58,7 +58,9 @@ void RankLearnerActor::take_place(const wire::RankPlace::Reader& place) {
     state.rank = rank;
     const auto blank = std::make_shared<const model::Policy>(
         std::make_shared<const model::Weights>(options.model), 0);
-    const TrainerRanks ranks{{rank}, static_cast<model::Zero>(options.recipe.train.zero)};
+    const auto& section = options.recipe.train;
+    const TrainerRanks ranks{
+        {rank}, static_cast<model::Zero>(section.zero), env::milliseconds(section.rank_deadline_s)};
     state.learner =
         std::make_unique<learner::Learner>(options.recipe, blank, *options.engine, ranks);
     state.learner->share_state(nullptr);

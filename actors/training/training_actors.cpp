@@ -59,7 +59,8 @@ TrainingActors::TrainingActors(RunInputs inputs, TrainingSetup setup, const Host
 TrainerRanks TrainingActors::make_ranks() {
   const auto& train = inputs_.recipe.train;
   if (train.local_ranks == 0 || train.local_ranks == train.ranks) return ranks_of(train);
-  TrainerRanks ranks{{}, static_cast<model::Zero>(train.zero)};
+  TrainerRanks ranks{
+      {}, static_cast<model::Zero>(train.zero), env::milliseconds(train.rank_deadline_s)};
   for (uint32_t r = 0; r < train.local_ranks; ++r) {
     groups_.push_back(std::make_unique<collective::ClusterGroup>(
         host_.system,

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "gpu/cuda/communicator.hpp"
 #include "gpu/cuda/kernels.hpp"
 #include "gpu/cuda/matrices.hpp"
 #include "runtime/base/error.hpp"
@@ -133,14 +134,16 @@ class Stream final : public DeviceStream {
   void sample(const SampleArgs& a) override { cuda::sample(enter(), a); }
   void next_rows(const NextRowsArgs& a) override { cuda::next_rows(enter(), a); }
   void squares(const SquaresArgs& a) override { cuda::squares(enter(), a); }
+  void sum_lanes(const SumLanesArgs& a) override { cuda::sum_lanes(enter(), a); }
   void adamw(const AdamWArgs& a) override { cuda::adamw(enter(), a); }
 
- private:
   /// The card is a setting of the calling thread.
   cudaStream_t enter() {
     check(cudaSetDevice(index_), "choosing the card");
     return stream_;
   }
+
+ private:
   void copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
     if (bytes > 0) check(cudaMemcpyAsync(to, from, bytes, kind, enter()), "a copy");
   }
@@ -193,6 +196,11 @@ class Card final : public Device {
     check(cudaSetDevice(index_), "choosing the card");
     return std::make_unique<Stream>(index_, algorithms_);
   }
+  CommunicatorId make_communicator_id() override { return Communicator::make_id(); }
+  std::unique_ptr<DeviceCommunicator> join(const CommunicatorId& id, uint32_t rank, uint32_t size,
+                                           std::chrono::milliseconds deadline) override {
+    return std::make_unique<Communicator>(index_, id, rank, size, deadline);
+  }
 
  private:
   const int index_;
@@ -201,6 +209,11 @@ class Card final : public Device {
 };
 
 }  // namespace
+
+cudaStream_t native(DeviceStream& stream) {
+  return static_cast<Stream&>(stream).enter();
+}
+
 }  // namespace thespis::gpu::cuda
 
 /// What gpu/device.cpp looks for. Null where it fails: then `problem` says why.

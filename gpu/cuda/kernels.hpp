@@ -24,9 +24,12 @@ using on_device::ParameterTile;
 using on_device::SampleArgs;
 using on_device::ScatterAddArgs;
 using on_device::SquaresArgs;
+using on_device::SumLanesArgs;
 
 /// Throws Error "cuda: WHAT: the runtime's message" where a call failed.
 void check(cudaError_t status, const char* what);
+/// The runtime's stream behind a DeviceStream; its card becomes the calling thread's.
+cudaStream_t native(DeviceStream& stream);
 
 void to_bf16(cudaStream_t, const float* in, size_t size, Bf16* out);
 void gather_rows(cudaStream_t, const Bf16* table, const int32_t* indices, size_t rows,
@@ -49,6 +52,7 @@ void log_prob(cudaStream_t, const LogProbArgs&);
 void log_prob_backward(cudaStream_t, const LogProbBackwardArgs&);
 void sample(cudaStream_t, const SampleArgs&);
 void squares(cudaStream_t, const SquaresArgs&);
+void sum_lanes(cudaStream_t, const SumLanesArgs&);
 void adamw(cudaStream_t, const AdamWArgs&);
 
 /// *differs = 1 if the arrays differ, else 0; bytes a multiple of 16.

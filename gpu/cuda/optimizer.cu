@@ -1,5 +1,7 @@
 // The arena's operations: a block of threads for each tile.
 
+#include <algorithm>
+
 #include "gpu/cuda/vector.cuh"
 
 namespace thespis::gpu::cuda {
@@ -31,6 +33,18 @@ __device__ float4 load4(const float* from) {
 }
 __device__ void store4(float* to, const float* v) {
   *reinterpret_cast<float4*>(to) = make_float4(v[0], v[1], v[2], v[3]);
+}
+
+__global__ void sum_lanes_kernel(SumLanesArgs a) {
+  const size_t stride = size_t{gridDim.x} * kThreads * 4;
+  for (size_t i = (size_t{blockIdx.x} * kThreads + threadIdx.x) * 4; i < a.size; i += stride) {
+    float4 sum = load4(a.lanes[0] + i);
+    for (uint32_t l = 1; l < a.count; ++l) {
+      const float4 v = load4(a.lanes[l] + i);
+      sum = make_float4(sum.x + v.x, sum.y + v.y, sum.z + v.z, sum.w + v.w);
+    }
+    *reinterpret_cast<float4*>(a.sums + i) = sum;
+  }
 }
 
 __global__ void adamw_kernel(AdamWArgs a) {
@@ -68,6 +82,14 @@ void squares(cudaStream_t stream, const SquaresArgs& a) {
   if (a.tile_count == 0) return;
   squares_kernel<<<a.tile_count, kThreads, 0, stream>>>(a);
   check_launch("squares");
+}
+
+void sum_lanes(cudaStream_t stream, const SumLanesArgs& a) {
+  if (a.size == 0) return;
+  constexpr size_t kBlocksMax = 132 * 8;
+  const size_t blocks = (a.size / 4 + kThreads - 1) / kThreads;
+  sum_lanes_kernel<<<static_cast<unsigned>(std::min(blocks, kBlocksMax)), kThreads, 0, stream>>>(a);
+  check_launch("sum_lanes");
 }
 
 void adamw(cudaStream_t stream, const AdamWArgs& a) {

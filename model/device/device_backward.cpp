@@ -12,14 +12,14 @@ void DeviceExecutor::add_weight_gradient(const OpRecord& op, const Block& block,
                                          size_t dy_stride, const Bf16* x) {
   const MatrixSpec& m = plan_.matrices()[op.matrix];
   stream_.weight_gradient(
-      {dy, dy_stride, x, block.count, m.outputs, m.inputs, gradients_ + m.offset});
+      {dy, dy_stride, x, block.count, m.outputs, m.inputs, parameters_->gradient(m.offset)});
 }
 
 void DeviceExecutor::add_input_gradient(const OpRecord& op, const Block& block, const Bf16* dy,
                                         size_t dy_stride, Bf16* dx) {
   const MatrixSpec& m = plan_.matrices()[op.matrix];
-  stream_.linear_input_gradient(
-      {dy, dy_stride, block.count, weights_->at(m.offset), m.outputs, m.inputs, op.accumulate, dx});
+  stream_.linear_input_gradient({dy, dy_stride, block.count, parameters_->weight(m.offset),
+                                 m.outputs, m.inputs, op.accumulate, dx});
 }
 
 void DeviceExecutor::log_prob_backward(const OpRecord& op, const Block& block, const Bf16* x,
@@ -77,23 +77,30 @@ void DeviceExecutor::train_head(const Segment& segment, std::span<const HeadRows
   }
 }
 
-void DeviceExecutor::train(const DeviceWeights& weights, const DeviceBatch& batch,
+void DeviceExecutor::train(DeviceParameters& parameters, const DeviceBatch& batch,
                            std::span<const HeadRows> parts, const Loss& loss,
-                           const float* dlogprobs, gpu::on_device::ScatterAddArgs tokens,
-                           float* gradients) {
-  begin(weights, batch, {});
+                           const float* dlogprobs, gpu::on_device::ScatterAddArgs tokens) {
+  using Way = DeviceParameters::Way;
+  begin(parameters, batch, {});
   dlogprobs_ = dlogprobs;
   tokens_ = tokens;
-  gradients_ = gradients;
   const auto& segments = plan_.segments();
-  for (size_t s = 0; s + 1 < segments.size(); ++s) run_segment(segments[s]);
-  train_head(segments.back(), parts, loss);
-  for (size_t s = segments.size() - 1; s-- > 0;) {
-    if (!segments[s].row_local) --layer_;
-    const Block all{0, batch.rows};
-    recompute(segments[s], all);
-    run_backward(segments[s], all);
-  }
+  const auto last = static_cast<uint32_t>(segments.size() - 1);
+  const auto walk = [&](uint32_t s, Way way, const auto& work) {
+    parameters.enter(s, way);
+    work(segments[s]);
+    parameters.leave(s, way);
+  };
+  for (uint32_t s = 0; s < last; ++s)
+    walk(s, Way::kForward, [&](const Segment& segment) { run_segment(segment); });
+  walk(last, Way::kBackward, [&](const Segment& segment) { train_head(segment, parts, loss); });
+  for (uint32_t s = last; s-- > 0;)
+    walk(s, Way::kBackward, [&](const Segment& segment) {
+      if (!segment.row_local) --layer_;
+      const Block all{0, batch.rows};
+      recompute(segment, all);
+      run_backward(segment, all);
+    });
 }
 
 void DeviceExecutor::run_backward(const OpRecord& op, const Block& block) {
@@ -107,7 +114,7 @@ void DeviceExecutor::run_backward(const OpRecord& op, const Block& block) {
       gpu::on_device::ScatterAddArgs a = tokens_;
       a.in = dy;
       a.width = width;
-      a.table = gradients_ + op.weight;
+      a.table = parameters_->gradient(op.weight);
       return stream_.scatter_add_rows(a);
     }
     case OpKind::kGather: {
@@ -116,16 +123,17 @@ void DeviceExecutor::run_backward(const OpRecord& op, const Block& block) {
     }
     case OpKind::kNorm:
       return stream_.rms_norm_backward({norm_args(op, block, x, nullptr), dy, dx, op.accumulate,
-                                        gradients_ + op.weight, columns_.data()});
+                                        parameters_->gradient(op.weight), columns_.data()});
     case OpKind::kHeadNorm:
     case OpKind::kRope: {
       if (!finishes_qkv(index_of(op))) return;
       const bool norms = op.kind == OpKind::kHeadNorm;
       const uint64_t bias = plan_.matrices()[(&op - 1)->matrix].bias;
       stream_.finish_qkv_backward({finish_args(index_of(op), block), dy,
-                                   bias == kNoOffset ? nullptr : gradients_ + bias,
-                                   norms ? gradients_ + op.weight : nullptr,
-                                   norms ? gradients_ + op.weight2 : nullptr, columns_.data()});
+                                   bias == kNoOffset ? nullptr : parameters_->gradient(bias),
+                                   norms ? parameters_->gradient(op.weight) : nullptr,
+                                   norms ? parameters_->gradient(op.weight2) : nullptr,
+                                   columns_.data()});
       if (norms) stream_.copy(dx, dy, uint64_t{block.count} * width * sizeof(Bf16));
       return;
     }

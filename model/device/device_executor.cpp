@@ -84,10 +84,10 @@ void DeviceExecutor::for_blocks(const Segment& segment, const F& f) const {
     f(Block{first, std::min(head_capacity_, batch_->head_count - first)});
 }
 
-void DeviceExecutor::begin(const DeviceWeights& weights, const DeviceBatch& batch,
+void DeviceExecutor::begin(DeviceParameters& parameters, const DeviceBatch& batch,
                            const DeviceKv& kv) {
   reserve(batch);
-  weights_ = &weights;
+  parameters_ = &parameters;
   batch_ = &batch;
   kv_ = kv;
   layer_ = 0;
@@ -103,7 +103,8 @@ void DeviceExecutor::run_segment(const Segment& segment) {
 
 void DeviceExecutor::forward(const DeviceWeights& weights, const DeviceBatch& batch,
                              const DeviceKv& kv) {
-  begin(weights, batch, kv);
+  WholeParameters whole(weights);
+  begin(whole, batch, kv);
   for (const Segment& segment : plan_.segments()) run_segment(segment);
 }
 
@@ -140,9 +141,9 @@ gpu::on_device::FinishQkvArgs DeviceExecutor::finish_args(size_t index, const Bl
           .in = at(memory().values[op.input], op.input, block),
           .out = at(memory().values[op.output], op.output, block),
           .rows = block.count,
-          .bias = product.bias == kNoOffset ? nullptr : weights_->at(product.bias),
-          .q_norm = norms ? weights_->at(op.weight) : nullptr,
-          .k_norm = norms ? weights_->at(op.weight2) : nullptr,
+          .bias = product.bias == kNoOffset ? nullptr : parameters_->weight(product.bias),
+          .q_norm = norms ? parameters_->weight(op.weight) : nullptr,
+          .k_norm = norms ? parameters_->weight(op.weight2) : nullptr,
           .eps = plan_.config().rms_norm_eps,
           .positions = batch_->positions + block.first,
           .rope_table = model_->rope_table(),
@@ -156,14 +157,14 @@ gpu::on_device::NormArgs DeviceExecutor::norm_args(const OpRecord& op, const Blo
           y,
           block.count,
           plan_.width(op.input),
-          weights_->at(op.weight),
+          parameters_->weight(op.weight),
           plan_.config().rms_norm_eps};
 }
 
 void DeviceExecutor::logits(const OpRecord& op, const Block& block, const Bf16* x) {
   const MatrixSpec& m = plan_.matrices()[op.matrix];
-  stream_.linear({x, block.count, weights_->at(m.offset), m.outputs, m.inputs, nullptr, nullptr,
-                  logits_.data(), logits_stride()});
+  stream_.linear({x, block.count, parameters_->weight(m.offset), m.outputs, m.inputs, nullptr,
+                  nullptr, logits_.data(), logits_stride()});
 }
 
 void DeviceExecutor::run_forward(const OpRecord& op, const Block& block,
@@ -177,8 +178,8 @@ void DeviceExecutor::run_forward(const OpRecord& op, const Block& block,
   const uint32_t width = op.output == kNone ? 0 : plan_.width(op.output);
   switch (op.kind) {
     case OpKind::kEmbed:
-      return stream_.gather_rows(weights_->at(op.weight), batch_->tokens + block.first, block.count,
-                                 width, y);
+      return stream_.gather_rows(parameters_->weight(op.weight), batch_->tokens + block.first,
+                                 block.count, width, y);
     case OpKind::kGather: {
       const Bf16* all = at(memory().values[op.input], op.input, {0, 0});
       return stream_.gather_rows(all, batch_->head_rows + block.first, block.count, width, y);
@@ -194,13 +195,13 @@ void DeviceExecutor::run_forward(const OpRecord& op, const Block& block,
       const MatrixSpec& m = plan_.matrices()[op.matrix];
       if (is_gate(index_of(op))) {
         const ValueId gated = (&op + 1)->output;
-        return stream_.gated_linear({x, block.count, weights_->at(m.offset), m.outputs / 2,
+        return stream_.gated_linear({x, block.count, parameters_->weight(m.offset), m.outputs / 2,
                                      m.inputs, y, at(outputs[gated], gated, block)});
       }
       const Bf16* residual =
           op.residual == kNone ? nullptr : at(memory().values[op.residual], op.residual, block);
-      return stream_.linear({x, block.count, weights_->at(m.offset), m.outputs, m.inputs, residual,
-                             y, nullptr, m.outputs});
+      return stream_.linear({x, block.count, parameters_->weight(m.offset), m.outputs, m.inputs,
+                             residual, y, nullptr, m.outputs});
     }
     case OpKind::kAttend: {
       gpu::on_device::AttendArgs a{plan_.attend_shape(), x,

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "model/device/device_batch.hpp"
-#include "model/device/device_model.hpp"
+#include "model/device/device_parameters.hpp"
 
 namespace thespis::model {
 
@@ -28,13 +28,13 @@ class DeviceExecutor {
   };
   /// Called when the log-probs of rows are enqueued; enqueues their dL/dlogprob.
   using Loss = std::function<void(const HeadRows& rows)>;
-  /// Forward and backward of whole sequences: adds to `gradients`, floats laid out as the weights.
+  /// Forward and backward of whole sequences: adds to the parameters' gradients.
   /// The head's rows go part by part, forward, loss and backward, so that a part's logits are
   /// computed once (twice where one part has more rows than fit). `dlogprobs` by head row;
   /// `tokens` with in, width and table left open.
-  void train(const DeviceWeights& weights, const DeviceBatch& batch,
+  void train(DeviceParameters& parameters, const DeviceBatch& batch,
              std::span<const HeadRows> parts, const Loss& loss, const float* dlogprobs,
-             gpu::on_device::ScatterAddArgs tokens, float* gradients);
+             gpu::on_device::ScatterAddArgs tokens);
   /// Head rows of one piece of logits.
   uint32_t head_capacity() const { return head_capacity_; }
 
@@ -44,7 +44,7 @@ class DeviceExecutor {
   void reserve(const DeviceBatch& batch);
   void run_forward(const OpRecord& op, const Block& block, const std::vector<Slot>& outputs);
   void run_backward(const OpRecord& op, const Block& block);
-  void begin(const DeviceWeights& weights, const DeviceBatch& batch, const DeviceKv& kv);
+  void begin(DeviceParameters& parameters, const DeviceBatch& batch, const DeviceKv& kv);
   void run_segment(const Segment& segment);
   void recompute(const Segment& segment, const Block& block);
   void run_backward(const Segment& segment, const Block& block);
@@ -85,12 +85,11 @@ class DeviceExecutor {
   DeviceArray<uint8_t> attend_scratch_;
 
   // Of the walk in progress.
-  const DeviceWeights* weights_ = nullptr;
+  DeviceParameters* parameters_ = nullptr;
   const DeviceBatch* batch_ = nullptr;
   DeviceKv kv_;
   uint32_t layer_ = 0;
   const float* dlogprobs_ = nullptr;
-  float* gradients_ = nullptr;
   gpu::on_device::ScatterAddArgs tokens_ = {};
 };
 

@@ -41,7 +41,7 @@ DeviceModel::DeviceModel(std::shared_ptr<gpu::Device> device, std::shared_ptr<co
 }
 
 std::shared_ptr<const DeviceWeights> DeviceModel::weights_of(const Policy& policy) {
-  return policy.on_device([this](const Policy& p) { return upload(p); });
+  return policy.on_device(*this, [this](const Policy& p) { return upload(p); });
 }
 
 std::shared_ptr<const DeviceWeights> DeviceModel::upload(const Policy& policy) {

@@ -1,6 +1,11 @@
 #include "model/device/device_trainer.hpp"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+
 #include "model/device/device_executor.hpp"
+#include "model/device/device_layers.hpp"
 #include "model/device/device_optimizer.hpp"
 #include "model/engine/micro_batches.hpp"
 #include "runtime/base/error.hpp"
@@ -11,25 +16,38 @@ struct DeviceTrainer::State {
   std::shared_ptr<DeviceModel> model;
   std::shared_ptr<const Policy> policy;
   TrainerLimits limits;
+  Zero zero;
+  DeviceGroup group;
   std::unique_ptr<gpu::DeviceStream> stream;
   DeviceExecutor executor;
-  // Shared with the policies made here: they ask it for their weights.
   std::shared_ptr<DeviceOptimizer> optimizer;
+  std::unique_ptr<DeviceLayers> layers;  // Where ranks share the weights.
+  DeviceArray<float> lane, round;        // Gradients, where this rank adds up several lanes.
   DeviceBatchMemory memory;
   std::vector<float> moments[2];
 
   State(std::shared_ptr<DeviceModel> on, std::shared_ptr<const Policy> initial,
-        AdamWOptions options, TrainerLimits lims)
+        AdamWOptions options, TrainerLimits lims, Zero shared, DeviceGroup with)
       : model(std::move(on)),
         policy(std::move(initial)),
         limits(lims),
+        zero(shared),
+        group(std::move(with)),
         stream(model->device()->make_stream()),
         executor(model, DeviceExecutor::Purpose::kTraining, *stream),
-        optimizer(std::make_shared<DeviceOptimizer>(model, policy->weights(), options, *stream)),
-        memory(model->device()) {}
+        optimizer(std::make_shared<DeviceOptimizer>(model, policy->weights(), options, zero, group,
+                                                    *stream)),
+        memory(model->device()) {
+    if (zero != Zero::kWeights || group.ranks() == 1) return;
+    layers = std::make_unique<DeviceLayers>(model, group, optimizer->shards(), *stream);
+    optimizer->write_weights(layers->own_weights());
+  }
+
+  std::string next_step() const { return "step " + std::to_string(optimizer->step_count() + 1); }
 
   /// Forward, loss and backward of one micro-batch.
-  void run(std::span<const TrainItem> items, size_t first, size_t last, const LossGradient& loss) {
+  void run(std::span<const TrainItem> items, size_t first, size_t last, const LossGradient& loss,
+           DeviceParameters& parameters) {
     WholeSequences sequences;
     for (size_t i = first; i < last; ++i) sequences.add(scored(items[i]));
     const Batch& batch = sequences.batch();
@@ -57,61 +75,171 @@ struct DeviceTrainer::State {
       const size_t bytes = of.count * sizeof(float);
       stream->download(logprobs.data(), on_device.logprobs + of.first, bytes);
       stream->download(entropies.data(), on_device.entropies + of.first, bytes);
-      stream->synchronize();
-      const auto gradient =
+      group.wait(*stream, "log-probs of " + next_step());
+      const auto dlogprobs =
           loss_gradients(items, part_first[part], part_first[part + 1], logprobs, entropies, loss);
       ++part;
-      stream->upload(memory.dlogprobs() + of.first, gradient.data(), bytes);
+      stream->upload(memory.dlogprobs() + of.first, dlogprobs.data(), bytes);
     };
-    executor.train(*model->weights_of(*policy), on_device, parts, part_loss, memory.dlogprobs(),
-                   rows, optimizer->gradient());
+    executor.train(parameters, on_device, parts, part_loss, memory.dlogprobs(), rows);
+  }
+
+  /// The gradients of this rank's lanes, added in their order; its own lane of several ranks.
+  void run_lanes(std::span<const TrainItem> items, const LossGradient& loss) {
+    const auto first = split(items, limits);
+    const size_t batches = first.size() - 1;
+    float* const total = optimizer->gradient();
+    stream->zero(total, model->arena_size() * sizeof(float));
+    if (group.ranks() == 1 && zero == Zero::kWeights) return run_rounds(items, first, loss);
+    const auto weights = model->weights_of(*policy);
+    if (group.ranks() > 1) {
+      WholeParameters parameters(*weights, total);
+      for (size_t b = group.rank(); b < batches; b += limits.lanes)
+        run(items, first[b], first[b + 1], loss, parameters);
+      return;
+    }
+    for (size_t l = 0; l < std::min<size_t>(limits.lanes, batches); ++l) {
+      WholeParameters parameters(*weights, l == 0 ? total : cleared(lane));
+      for (size_t b = l; b < batches; b += limits.lanes)
+        run(items, first[b], first[b + 1], loss, parameters);
+      if (l > 0) add(lane.data(), total);
+    }
+  }
+
+  /// All lanes of a round, round after round: what ranks that share the weights add up to.
+  void run_rounds(std::span<const TrainItem> items, const std::vector<size_t>& first,
+                  const LossGradient& loss) {
+    const auto weights = model->weights_of(*policy);
+    for (size_t b = 0; b + 1 < first.size(); ++b) {
+      const bool begins = b % limits.lanes == 0;
+      WholeParameters parameters(*weights, cleared(begins ? round : lane));
+      run(items, first[b], first[b + 1], loss, parameters);
+      if (!begins) add(lane.data(), round.data());
+      if ((b + 1) % limits.lanes == 0 || b + 2 == first.size())
+        add(round.data(), optimizer->gradient());
+    }
+  }
+
+  /// The own lane of each round, together with the other ranks. A loss that fails is told when the
+  /// walk is over: the others wait for this rank's pieces until then.
+  void run_layers(std::span<const TrainItem> items, const LossGradient& loss) {
+    const auto first = split(items, limits);
+    std::string problem;
+    const LossGradient tolerant = [&](size_t item, std::span<const float> logprobs,
+                                      std::span<const float> entropies, std::span<float> dloss) {
+      if (!problem.empty()) return;
+      try {
+        loss(item, logprobs, entropies, dloss);
+        check_finite(item, dloss, "loss gradient");
+      } catch (const Error& error) {
+        problem = error.what();
+        std::fill(dloss.begin(), dloss.end(), 0.0f);
+      }
+    };
+    layers->begin(optimizer->gradient(), next_step());
+    for (size_t b = group.rank(); b < first.size() - 1 + group.rank(); b += limits.lanes) {
+      if (b + 1 < first.size())
+        run(items, first[b], first[b + 1], tolerant, *layers);
+      else
+        layers->walk();
+    }
+    layers->end();
+    if (!problem.empty()) throw Error(problem);
+  }
+
+  float* cleared(DeviceArray<float>& gradient) {
+    gradient.reserve(model->device(), model->arena_size(), "gradients of a lane");
+    stream->zero(gradient.data(), gradient.bytes());
+    return gradient.data();
+  }
+  void add(const float* gradient, float* sum) {
+    stream->sum_lanes({{sum, gradient}, 2, model->arena_size(), sum});
+  }
+
+  /// Where one rank fails, all do, before they wait for each other's cards.
+  void run_lanes_together(std::span<const TrainItem> items, const LossGradient& loss) {
+    if (group.ranks() == 1) return run_lanes(items, loss);
+    std::string problem;
+    try {
+      layers ? run_layers(items, loss) : run_lanes(items, loss);
+    } catch (const Error& error) {
+      problem = error.what();
+    }
+    for (const std::string& text :
+         group.host->all_gather_text(problem, "the end of " + next_step()))
+      if (!text.empty()) throw Error(text);
   }
 };
 
 DeviceTrainer::DeviceTrainer(std::shared_ptr<DeviceModel> model,
                              std::shared_ptr<const Policy> initial, AdamWOptions options,
-                             TrainerLimits limits) {
+                             TrainerLimits limits, Zero zero, DeviceGroup group) {
   check(limits);
-  state_ = std::make_unique<State>(std::move(model), std::move(initial), options, limits);
+  if (group.ranks() > 1 && limits.lanes != group.ranks())
+    throw InputError("trainer limits: " + std::to_string(limits.lanes) + " lanes on " +
+                     std::to_string(group.ranks()) + " cards: must be as many");
+  state_ = std::make_unique<State>(std::move(model), std::move(initial), options, limits, zero,
+                                   std::move(group));
 }
 
 DeviceTrainer::~DeviceTrainer() = default;
 
 Trainer::StepStats DeviceTrainer::step(std::span<const TrainItem> items, const LossGradient& loss,
                                        double learning_rate) {
+  const Trainer::StepStats stats = compute(items, loss, learning_rate);
+  update(stats.grad_norm, learning_rate);
+  return stats;
+}
+
+Trainer::StepStats DeviceTrainer::compute(std::span<const TrainItem> items,
+                                          const LossGradient& loss, double learning_rate) {
   State& s = *state_;
   check_step(items, s.policy->config(), learning_rate);
-  // One lane: the order of the micro-batches is the order of the sums.
-  const auto first = split(items, {s.limits.micro_batch_tokens, 1});
-  s.stream->zero(s.optimizer->gradient(), s.model->arena_size() * sizeof(float));
-  for (size_t b = 0; b + 1 < first.size(); ++b) s.run(items, first[b], first[b + 1], loss);
+  s.run_lanes_together(items, loss);
   Trainer::StepStats stats = step_stats(items, s.policy->plan());
-  stats.grad_norm = s.optimizer->gradient_norm();
-  DeviceArray<gpu::Bf16> arena = s.model->take_arena();
-  s.optimizer->update(stats.grad_norm, learning_rate, arena.data());
-  auto weights = std::make_shared<const DeviceWeights>(s.model, std::move(arena));
-  const auto fetch = [optimizer = std::weak_ptr(s.optimizer), config = s.policy->config(),
-                      step = s.optimizer->step_count()] {
-    const auto alive = optimizer.lock();
-    if (alive == nullptr) throw Error("device: the trainer that had these weights is gone");
-    return alive->masters(config, step);
-  };
-  s.policy =
-      std::make_shared<const Policy>(*s.policy, std::move(weights), fetch, s.policy->version() + 1);
+  stats.grad_norm = s.optimizer->reduce();
   return stats;
+}
+
+void DeviceTrainer::update(double gradient_norm, double learning_rate) {
+  State& s = *state_;
+  const std::string what = "the weights of " + s.next_step();
+  Policy::OnDevices weights;
+  DeviceArray<gpu::Bf16> arena;
+  if (s.group.rank_samples()) arena = s.model->take_arena();
+  gpu::Bf16* const own = s.layers ? s.layers->own_weights() : arena.data();
+  s.optimizer->update(gradient_norm, learning_rate, own);
+  if (s.group.cards != nullptr) {
+    share_weights(*s.stream, *s.group.cards, s.group.samples, s.optimizer->shards(), own,
+                  arena.data(), what);
+    s.group.wait(*s.stream, what);
+  }
+  if (s.group.rank_samples())
+    weights.emplace(s.model.get(),
+                    std::make_shared<const DeviceWeights>(s.model, std::move(arena)));
+  s.policy = std::make_shared<const Policy>(*s.policy, std::move(weights),
+                                            fetch_masters({s.optimizer}, s.policy->config()),
+                                            s.policy->version() + 1);
 }
 
 std::shared_ptr<const Policy> DeviceTrainer::policy() const {
   return state_->policy;
 }
 std::span<const float> DeviceTrainer::first_moment() const {
-  return state_->moments[0] = state_->optimizer->first_moment();
+  state_->moments[0].resize(state_->model->arena_size());
+  state_->optimizer->first_moment(state_->moments[0]);
+  return state_->moments[0];
 }
 std::span<const float> DeviceTrainer::second_moment() const {
-  return state_->moments[1] = state_->optimizer->second_moment();
+  state_->moments[1].resize(state_->model->arena_size());
+  state_->optimizer->second_moment(state_->moments[1]);
+  return state_->moments[1];
 }
 uint64_t DeviceTrainer::step_count() const {
   return state_->optimizer->step_count();
+}
+const std::shared_ptr<DeviceOptimizer>& DeviceTrainer::optimizer() const {
+  return state_->optimizer;
 }
 
 void DeviceTrainer::restore(std::shared_ptr<const Policy> policy,
@@ -119,6 +247,7 @@ void DeviceTrainer::restore(std::shared_ptr<const Policy> policy,
                             std::span<const float> second_moment, uint64_t step_count) {
   check_same_model(*policy, *state_->policy);
   state_->optimizer->restore(policy->weights(), first_moment, second_moment, step_count);
+  if (state_->layers) state_->optimizer->write_weights(state_->layers->own_weights());
   state_->policy = std::move(policy);
 }
 

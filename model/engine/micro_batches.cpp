@@ -8,16 +8,12 @@
 #include "runtime/base/error.hpp"
 
 namespace thespis::model {
-namespace {
-
 void check_finite(size_t item, std::span<const float> values, const char* what) {
   for (size_t p = 0; p < values.size(); ++p)
     if (!std::isfinite(values[p]))
       throw Error("training: item " + std::to_string(item) + ": the " + what + " of token " +
                   std::to_string(p) + " is not finite; the step was not taken");
 }
-
-}  // namespace
 
 ScoredSequence scored(const TrainItem& item) {
   return {item.prompt, item.completion, item.temperature};

@@ -30,6 +30,9 @@ std::vector<float> loss_gradients(std::span<const TrainItem> items, size_t first
                                   std::span<const float> logprobs, std::span<const float> entropies,
                                   const LossGradient& loss);
 
+/// Error naming the item, `what` and the token whose value is not finite.
+void check_finite(size_t item, std::span<const float> values, const char* what);
+
 /// Tokens and operations of a step.
 Trainer::StepStats step_stats(std::span<const TrainItem> items, const Plan& plan);
 

@@ -44,12 +44,11 @@ Policy::Policy(const Policy& previous, std::shared_ptr<const Weights> weights, u
   THESPIS_ASSERT(weights_->config == previous.config());
 }
 
-Policy::Policy(const Policy& previous, std::shared_ptr<const DeviceWeights> weights, Fetch fetch,
-               uint64_t version)
+Policy::Policy(const Policy& previous, OnDevices weights, Fetch fetch, uint64_t version)
     : version_(version),
       plan_(previous.plan_),
       fetch_(std::move(fetch)),
-      device_weights_(std::move(weights)) {}
+      on_devices_(std::move(weights)) {}
 
 Policy::~Policy() = default;
 
@@ -73,15 +72,16 @@ const PackedWeights& Policy::packed() const {
   return *packed_;
 }
 
-std::shared_ptr<const DeviceWeights> Policy::on_device(const Upload& upload) const {
+std::shared_ptr<const DeviceWeights> Policy::on_device(const DeviceModel& device,
+                                                       const Upload& upload) const {
   {
     const std::lock_guard lock(mutex_);
-    if (device_weights_ != nullptr) return device_weights_;
+    const auto it = on_devices_.find(&device);
+    if (it != on_devices_.end()) return it->second;
   }
   auto uploaded = upload(*this);
   const std::lock_guard lock(mutex_);
-  if (device_weights_ == nullptr) device_weights_ = std::move(uploaded);
-  return device_weights_;
+  return on_devices_.emplace(&device, std::move(uploaded)).first->second;
 }
 
 }  // namespace thespis::model

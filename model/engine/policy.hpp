@@ -1,11 +1,12 @@
 #pragma once
 // One version of the weights, ready to compute with: the flat arena, the plan of its family, the
-// packed panels of its matrices once the CPU computes with them, and the same weights on a device
-// once that does. Immutable to the eye; sampler, scorer and trainer share it.
+// packed panels of its matrices once the CPU computes with them, and the same weights on devices
+// once those do. Immutable to the eye; sampler, scorer and trainer share it.
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -13,6 +14,7 @@
 
 namespace thespis::model {
 
+class DeviceModel;
 class DeviceWeights;
 class Plan;
 class PackedWeights;
@@ -23,11 +25,11 @@ class Policy {
   Policy(std::shared_ptr<const Weights> weights, uint64_t version);
   /// Another version of the same model: shares the plan of `previous`. The config must be equal.
   Policy(const Policy& previous, std::shared_ptr<const Weights> weights, uint64_t version);
-  /// Another version of the same model that was made on a device; `fetch` brings the weights to the
+  /// Another version of the same model that was made on devices; `fetch` brings the weights to the
   /// host when weights() is first called, or throws Error when it is too late for that.
   using Fetch = std::function<std::shared_ptr<const Weights>()>;
-  Policy(const Policy& previous, std::shared_ptr<const DeviceWeights> weights, Fetch fetch,
-         uint64_t version);
+  using OnDevices = std::map<const DeviceModel*, std::shared_ptr<const DeviceWeights>>;
+  Policy(const Policy& previous, OnDevices weights, Fetch fetch, uint64_t version);
   ~Policy();
   Policy(const Policy&) = delete;
   Policy& operator=(const Policy&) = delete;
@@ -46,9 +48,10 @@ class Policy {
   /// The weights of a tensor or a matrix that begins at `offset` of the arena.
   const float* at(uint64_t offset) const { return weights().arena.data() + offset; }
 
-  /// On a device; `upload` brings them there when this is first called.
+  /// On a device; `upload` brings them there when this is first called for it.
   using Upload = std::function<std::shared_ptr<const DeviceWeights>(const Policy&)>;
-  std::shared_ptr<const DeviceWeights> on_device(const Upload& upload) const;
+  std::shared_ptr<const DeviceWeights> on_device(const DeviceModel& device,
+                                                 const Upload& upload) const;
 
  private:
   uint64_t version_;
@@ -59,7 +62,7 @@ class Policy {
   mutable std::atomic<const Weights*> host_ = nullptr;  // weights_, without the lock.
   mutable std::unique_ptr<const PackedWeights> packed_;
   mutable std::atomic<const PackedWeights*> panels_ = nullptr;  // packed_, likewise.
-  mutable std::shared_ptr<const DeviceWeights> device_weights_;
+  mutable OnDevices on_devices_;
 };
 
 }  // namespace thespis::model

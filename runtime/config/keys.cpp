@@ -1,4 +1,5 @@
 #include "runtime/config/keys.hpp"
+#include "runtime/config/card_range.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -109,14 +110,14 @@ std::optional<std::string_view> host_and_port(std::string_view text) {
 }
 
 std::optional<std::string_view> compute_device(std::string_view text) {
-  constexpr std::string_view kCard = "cuda:";
-  if (text == "cpu" || text == "cuda") return std::nullopt;
-  if (text.starts_with(kCard)) {
-    const auto number = text.substr(kCard.size());
-    const bool digits = number.find_first_not_of("0123456789") == number.npos;
-    if (digits && !number.empty() && number.size() <= 3) return std::nullopt;
-  }
+  const auto cards = card_range(text);
+  if (text == "cpu" || (cards && cards->size() == 1)) return std::nullopt;
   return "\"cpu\", \"cuda\", or \"cuda:N\" for card N";
+}
+
+std::optional<std::string_view> sampler_cards(std::string_view text) {
+  if (text.empty() || card_range(text)) return std::nullopt;
+  return "empty, \"cuda:N\", or \"cuda:N-M\" for cards N to M";
 }
 
 // A key's name is the path of its field, so that the two cannot disagree.
@@ -263,7 +264,10 @@ const Key kKeys[] = {
     {THESPIS_KEY(cluster.heartbeat_deadline_s), above(0, 3600), "Then a silent node is lost"},
     {THESPIS_KEY(cluster.join_deadline_s), above(0, kDay), "For the first node of each role"},
 
-    {THESPIS_KEY(engine.device), compute_device, "What computes: cpu, cuda, cuda:N"},
+    {THESPIS_KEY(engine.device), compute_device,
+     "What computes: cpu, cuda, cuda:N; train.ranks take as many cards from there"},
+    {THESPIS_KEY(engine.sampler_device), sampler_cards,
+     "Cards of the samplers, in turn: cuda:N, cuda:N-M; empty: engine.device"},
     {THESPIS_KEY(engine.threads), from(0, 4096), "Threads that compute; 0 is one a core"},
 
     {THESPIS_KEY(pretrain.tokens), from(1, 1e15), "Tokens to train on", kPretrain},

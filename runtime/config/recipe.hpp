@@ -182,7 +182,8 @@ struct ClusterSection {
 
 struct EngineSection {
   std::string device = "cpu";
-  uint32_t threads = 0;  ///< 0: all cores.
+  std::string sampler_device;  ///< Empty: as device.
+  uint32_t threads = 0;        ///< 0: all cores.
   bool operator==(const EngineSection&) const = default;
 };
 

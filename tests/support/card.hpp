@@ -11,15 +11,20 @@
 
 namespace thespis::test {
 
-inline std::shared_ptr<gpu::Device> card() {
+inline std::vector<std::shared_ptr<gpu::Device>> cards(uint32_t count) {
+  std::vector<std::shared_ptr<gpu::Device>> all;
   std::string problem;
   try {
-    return gpu::open_device(0);
+    while (all.size() < count) all.push_back(gpu::open_device(static_cast<uint32_t>(all.size())));
   } catch (const InputError& error) {
     problem = error.what();
   }
-  SKIP(problem);
-  return nullptr;
+  if (!problem.empty()) SKIP(problem);
+  return all;
+}
+
+inline std::shared_ptr<gpu::Device> card() {
+  return cards(1).front();
 }
 
 inline float widened(gpu::Bf16 v) {

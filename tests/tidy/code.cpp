@@ -18,7 +18,8 @@ struct Ban {
 };
 
 const std::vector<std::string_view> kRealWorld = {
-    "runtime/env/", "runtime/transport/", "gpu/thread_pool", "app/", "bench/", "tests/"};
+    "runtime/env/", "runtime/transport/", "gpu/thread_pool", "gpu/cuda/", "app/", "bench/",
+    "tests/"};
 const std::vector<std::string_view> kSpeakers = {"runtime/telemetry/", "runtime/base/assert.cpp",
                                                  "app/", "bench/", "tests/"};
 constexpr std::string_view kTime = "time comes from runtime/env";

@@ -1,0 +1,77 @@
+#pragma once
+// The parameters of a rank that keeps only its shard of weights and gradients (ZeRO-3): a segment's
+// weights come from all ranks before it is walked, the next one's meanwhile; a unit's gradients go
+// to their owners when the last segment that adds to them is done. All ranks walk together; one
+// that has no rows walks without computing.
+//   DL-1  Round by round: the sum over the ranks, in their order, is added to the total.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/device/device_parameters.hpp"
+#include "model/device/device_rank.hpp"
+#include "model/engine/weight_units.hpp"
+
+namespace thespis::model {
+
+class DeviceLayers final : public DeviceParameters {
+ public:
+  /// Work on the weights is enqueued on `compute`. All references outlive this.
+  DeviceLayers(std::shared_ptr<DeviceModel> model, const DeviceGroup& group, const Shards& shards,
+               gpu::DeviceStream& compute);
+
+  /// The own shard of the weights in bf16, as an array of the arena. Who writes it waits for it.
+  gpu::Bf16* own_weights() const { return weights_.data() - own_.begin; }
+  /// A step begins: its gradients go to `total`, an array of the arena that has the own shard.
+  void begin(float* total, const std::string& step);
+  /// Whoever uses `total` or the weights next waits for what is under way.
+  void end();
+  /// What a rank without rows does in a round.
+  void walk();
+
+  const gpu::Bf16* weight(uint64_t offset) const override;
+  float* gradient(uint64_t offset) const override;
+  void enter(uint32_t segment, Way way) override;
+  void leave(uint32_t segment, Way way) override;
+
+ private:
+  /// Memory that is used again when what last used it has come to `free`.
+  template <class T>
+  struct Buffer {
+    DeviceArray<T> array;
+    std::unique_ptr<gpu::DeviceEvent> free;
+  };
+  template <class T>
+  Buffer<T> take(std::vector<Buffer<T>>& idle, uint64_t size, gpu::DeviceStream& by,
+                 const char* what);
+  template <class T>
+  void give_back(std::vector<Buffer<T>>& idle, Buffer<T> buffer, gpu::DeviceStream& last_user);
+  struct Held {
+    Buffer<gpu::Bf16> buffer;
+    std::unique_ptr<gpu::DeviceEvent> ready;
+  };
+  void fetch(uint32_t unit);
+  void fetch_of(uint32_t segment);
+  void reduce(uint32_t unit);
+  void wait_for(gpu::DeviceStream& waiter, gpu::DeviceStream& of);
+
+  const std::shared_ptr<DeviceModel> model_;
+  const DeviceGroup& group_;
+  const Shards& shards_;
+  const Shards::Range own_;
+  const WeightUnits units_;
+  gpu::DeviceStream& compute_;
+  std::unique_ptr<gpu::DeviceStream> transfer_;
+  DeviceReduction reduction_;
+  DeviceArray<gpu::Bf16> weights_;  // Of the own shard.
+  std::vector<Buffer<gpu::Bf16>> idle_weights_;
+  std::vector<Buffer<float>> idle_gradients_;
+  std::map<uint32_t, Held> held_;  // By unit.
+  std::map<uint32_t, Buffer<float>> gradients_;
+  float* total_ = nullptr;
+  std::string step_;
+};
+
+}  // namespace thespis::model

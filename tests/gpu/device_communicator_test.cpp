@@ -1,0 +1,89 @@
+// Cards that exchange memory, one thread a member. Needs two cards.
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+#include <functional>
+#include <thread>
+
+#include "tests/support/card.hpp"
+
+using namespace thespis;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr uint32_t kMembers = 2;
+
+/// Calls work(member, card) on a thread for each card; its errors, empty where there was none.
+std::vector<std::string> on_each_card(
+    const std::vector<std::shared_ptr<gpu::Device>>& cards,
+    const std::function<void(uint32_t, const std::shared_ptr<gpu::Device>&)>& work) {
+  std::vector<std::string> errors(cards.size());
+  std::vector<std::thread> threads;
+  for (uint32_t r = 0; r < cards.size(); ++r)
+    threads.emplace_back([&, r] {
+      try {
+        work(r, cards[r]);
+      } catch (const Error& error) {
+        errors[r] = error.what();
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  return errors;
+}
+
+}  // namespace
+
+TEST_CASE("device communicator: pieces arrive where they are meant to, of any size") {
+  const auto cards = test::cards(kMembers);
+  const auto id = cards[0]->make_communicator_id();
+  std::vector<std::vector<float>> received(kMembers);
+  const auto errors = on_each_card(cards, [&](uint32_t r, const auto& device) {
+    const auto member = device->join(id, r, kMembers, 30s);
+    test::CardMemory memory(device);
+    // To member t go (r + 1) * (t + 1) * 1000 floats of value 10 r + t; 1 sends nothing to itself.
+    std::vector<gpu::SentPiece> send;
+    std::vector<gpu::ReceivedPiece> receive;
+    std::vector<size_t> sizes;
+    const auto count = [](uint32_t from, uint32_t to) {
+      return from == 1 && to == 1 ? size_t{0} : size_t{from + 1} * (to + 1) * 1000;
+    };
+    for (uint32_t t = 0; t < kMembers; ++t) {
+      const std::vector<float> values(count(r, t), static_cast<float>(10 * r + t));
+      send.push_back({memory.put(values), values.size() * sizeof(float)});
+      sizes.push_back(count(t, r));
+      receive.push_back({memory.template make<float>(sizes.back()), sizes.back() * sizeof(float)});
+    }
+    member->exchange(memory.stream(), send, receive, "a test");
+    member->wait(memory.stream(), "a test");
+    for (uint32_t t = 0; t < kMembers; ++t) {
+      const auto values = memory.get(static_cast<const float*>(receive[t].at), sizes[t]);
+      received[r].insert(received[r].end(), values.begin(), values.end());
+    }
+  });
+  CHECK(errors == std::vector<std::string>(kMembers));
+  std::vector<float> first(1000, 0.0f), second(2000, 1.0f);
+  first.insert(first.end(), 2000, 10.0f);
+  CHECK(received[0] == first);
+  CHECK(received[1] == second);
+}
+
+TEST_CASE("device communicator: who never joins or never calls ends the wait of the others") {
+  const auto cards = test::cards(kMembers);
+  CHECK_THROWS_WITH(cards[0]->join(cards[0]->make_communicator_id(), 0, kMembers, 300ms),
+                    "nccl: member 0 of 2: waited too long for the other members to join");
+
+  const auto id = cards[0]->make_communicator_id();
+  const auto errors = on_each_card(cards, [&](uint32_t r, const auto& device) {
+    const auto member = device->join(id, r, kMembers, 5s);
+    if (r == 1) return;
+    test::CardMemory memory(device);
+    float* at = memory.template make<float>(1024);
+    const gpu::SentPiece send[] = {{nullptr, 0}, {at, 1024}};
+    const gpu::ReceivedPiece receive[] = {{nullptr, 0}, {at + 512, 1024}};
+    member->exchange(memory.stream(), send, receive, "gradients of step 7");
+    member->wait(memory.stream(), "gradients of step 7");
+  });
+  CHECK(errors[0] == "nccl: member 0 of 2: waited too long for gradients of step 7");
+  CHECK(errors[1].empty());
+}

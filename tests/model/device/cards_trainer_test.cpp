@@ -1,0 +1,172 @@
+// Several cards as one trainer: the bits of one card that adds up as many lanes; cards that sample
+// get the same weights; a step that fails on one rank fails on all and changes nothing. Needs two
+// cards, except where it says so.
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+
+#include "model/device/cards_trainer.hpp"
+#include "model/device/device_scorer.hpp"
+#include "model/device/device_trainer.hpp"
+#include "runtime/collective/thread_group.hpp"
+#include "tests/model/engine/models.hpp"
+#include "tests/support/card.hpp"
+#include "tests/support/seeds.hpp"
+
+using namespace thespis;
+using namespace thespis::model;
+
+namespace {
+
+constexpr uint32_t kSteps = 3;
+constexpr double kLearningRate = 1e-2;
+
+struct Fixture {
+  env::KeyedRandom random{test::seed(), env::Purpose::kData, 70};
+  ModelConfig config;
+  std::shared_ptr<const Policy> initial;
+
+  void make(size_t family) {
+    config = test::model_config(test::family_shapes()[family]);
+    config.head_dim = 32;
+    config.vocab_size = 3000;  // The embedding is cut between the ranks.
+    config.context_max = 512;
+    initial = std::make_shared<const Policy>(test::random_weights(config, test::seed()), 1);
+  }
+  std::shared_ptr<DeviceModel> model_on(const std::shared_ptr<gpu::Device>& device) const {
+    return DeviceModel::make(device, initial->shared_plan());
+  }
+  static std::unique_ptr<CardsTrainer> trainer(Cards cards, std::shared_ptr<const Policy> from,
+                                               AdamWOptions options, uint32_t tokens,
+                                               Zero zero = Zero::kOptimizer) {
+    const collective::ThreadGroup group(static_cast<uint32_t>(cards.ranks.size()), {});
+    CardsTrainer::Hosts hosts;
+    for (uint32_t r = 0; r < cards.ranks.size(); ++r) hosts.push_back(group.rank(r));
+    return std::make_unique<CardsTrainer>(std::move(cards), std::move(from), options,
+                                          TrainerLimits{tokens, 1}, zero, hosts,
+                                          std::chrono::seconds(60));
+  }
+  std::vector<TrainItem> items(uint32_t count) {
+    std::vector<TrainItem> all;
+    for (uint32_t i = 0; i < count; ++i)
+      all.push_back({test::random_tokens(random, 1 + random.below(40), config.vocab_size),
+                     test::random_tokens(random, 1 + random.below(200), config.vocab_size), 1});
+    return all;
+  }
+};
+
+const LossGradient kCrossEntropy = [](size_t, std::span<const float>, std::span<const float>,
+                                      std::span<float> g) {
+  std::fill(g.begin(), g.end(), -0.01f);
+};
+
+template <class A, class B>
+void require_same_state(const A& a, const B& b) {
+  CHECK(a.step_count() == b.step_count());
+  CHECK(a.policy()->version() == b.policy()->version());
+  CHECK(weights_sha256(a.policy()->weights()) == weights_sha256(b.policy()->weights()));
+  const auto equal = [](std::span<const float> x, std::span<const float> y) {
+    return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size_bytes()) == 0;
+  };
+  CHECK(equal(a.first_moment(), b.first_moment()));
+  CHECK(equal(a.second_moment(), b.second_moment()));
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture,
+                 "cards: two ranks take the steps of one card with two lanes, to the bit") {
+  const auto cards = test::cards(2);
+  const size_t family = GENERATE(range(size_t{0}, size_t{4}));
+  // Enough for many micro-batches; one each; one alone, so that a rank has none.
+  const uint32_t count = GENERATE(60u, 2u, 1u);
+  const Zero zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
+  CAPTURE(family, count, zero, test::seed());
+  make(family);
+  const TrainerLimits limits{.micro_batch_tokens = 700, .lanes = 2};
+  DeviceTrainer one(model_on(cards[0]), initial, {.weight_decay = 0.1}, limits, zero);
+  const auto second = model_on(cards[1]);
+  const auto group = trainer({{model_on(cards[0]), second}, {}, {false, true}}, initial,
+                             {.weight_decay = 0.1}, 700, zero);
+  CardsTrainer& two = *group;
+  for (uint32_t s = 0; s < kSteps; ++s) {
+    const auto batch = items(count);
+    const auto a = one.step(batch, kCrossEntropy, kLearningRate);
+    const auto b = two.step(batch, kCrossEntropy, kLearningRate);
+    CHECK(a.grad_norm == b.grad_norm);
+    CHECK(a.tokens == b.tokens);
+  }
+  require_same_state(one, two);
+  // Whoever samples on the second card has the same weights.
+  const auto held_out = items(20);
+  std::vector<ScoreItem> asked;
+  for (const TrainItem& item : held_out) asked.push_back({item.prompt, item.completion, 1});
+  const auto here = DeviceScorer(model_on(cards[0])).score(*one.policy(), asked);
+  const auto there = DeviceScorer(second).score(*two.policy(), asked);
+  for (size_t i = 0; i < asked.size(); ++i) CHECK(here[i].logprobs == there[i].logprobs);
+
+  // Restored in the other arrangement, both go on alike.
+  const auto policy = std::make_shared<const Policy>(one.policy()->shared_weights(), 9);
+  const auto moment = [](std::span<const float> m) {
+    return std::vector<float>(m.begin(), m.end());
+  };
+  const auto m = moment(one.first_moment()), v = moment(one.second_moment());
+  one.restore(policy, m, v, kSteps);
+  two.restore(policy, m, v, kSteps);
+  const auto batch = items(count);
+  one.step(batch, kCrossEntropy, kLearningRate);
+  two.step(batch, kCrossEntropy, kLearningRate);
+  require_same_state(one, two);
+}
+
+TEST_CASE_METHOD(Fixture, "cards: one that samples gets each version's weights, to the bit") {
+  const auto cards = test::cards(2);
+  make(0);
+  const auto learns = model_on(cards[0]), samples = model_on(cards[1]);
+  const auto group = trainer({{learns}, {samples}}, initial, {}, 700);
+  for (uint32_t s = 0; s < kSteps; ++s) {
+    group->step(items(20), kCrossEntropy, kLearningRate);
+    std::vector<ScoreItem> asked;
+    const auto held_out = items(20);
+    for (const TrainItem& item : held_out) asked.push_back({item.prompt, item.completion, 1});
+    const auto here = DeviceScorer(learns).score(*group->policy(), asked);
+    const auto there = DeviceScorer(samples).score(*group->policy(), asked);
+    for (size_t i = 0; i < asked.size(); ++i) CHECK(here[i].logprobs == there[i].logprobs);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "cards: what fails on one rank fails on all and changes nothing") {
+  const auto cards = test::cards(2);
+  const Zero zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
+  make(0);
+  const TrainerLimits limits{.micro_batch_tokens = 700, .lanes = 2};
+  const auto group =
+      trainer({{model_on(cards[0]), model_on(cards[1])}, {}, {true, true}}, initial, {}, 700, zero);
+  CardsTrainer& two = *group;
+  DeviceTrainer one(model_on(cards[0]), initial, {}, limits, zero);
+  const auto batch = items(20);
+  const LossGradient broken = [](size_t item, std::span<const float>, std::span<const float>,
+                                 std::span<float> g) {
+    std::fill(g.begin(), g.end(), item == 13 ? NAN : -0.01f);
+  };
+  CHECK_THROWS_WITH(two.step(batch, broken, kLearningRate),
+                    "training: item 13: the loss gradient of token 0 is not finite; the step was "
+                    "not taken");
+  two.step(batch, kCrossEntropy, kLearningRate);
+  one.step(batch, kCrossEntropy, kLearningRate);
+  require_same_state(one, two);
+}
+
+TEST_CASE_METHOD(Fixture, "cards: a single card is a group of one") {
+  const auto card = test::card();
+  make(1);
+  const TrainerLimits limits{.micro_batch_tokens = 700, .lanes = 1};
+  DeviceTrainer one(model_on(card), initial, {}, limits);
+  const auto group = trainer({{model_on(card)}, {}}, initial, {}, 700);
+  const auto batch = items(30);
+  one.step(batch, kCrossEntropy, kLearningRate);
+  group->step(batch, kCrossEntropy, kLearningRate);
+  require_same_state(one, *group);
+}
