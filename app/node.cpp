@@ -33,6 +33,8 @@ class LinkWatch : public caf::event_based_actor {
       std::erase_if(links_, [&](const caf::actor& link) { return link == down.source; });
       if (down.reason) reason_ = system().render(down.reason);
       if (down.reason == kBeginsAgain) begins_again_ = true;
+      // Without one of its workers the node is not what its starter asked for: it ends whole.
+      for (const auto& link : links_) send(link, leave_atom::value);
       if (!links_.empty()) return;
       send(listener_, reason_, begins_again_);
       quit();

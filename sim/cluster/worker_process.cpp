@@ -12,7 +12,8 @@
 namespace thespis::sim {
 namespace {
 
-/// Asks the run what it is; then waits for the end of the links, which is the end of the process.
+/// Asks the run what it is; then waits for the end of a link, which is the end of the process, as
+/// app/node.cpp does.
 class JoinerActor : public caf::event_based_actor {
  public:
   using Describe = std::function<std::vector<caf::actor>(const wire::RunDescription::Reader&)>;
@@ -24,6 +25,7 @@ class JoinerActor : public caf::event_based_actor {
         end_(std::move(end)) {
     set_down_handler([this](caf::down_msg& down) {
       std::erase_if(links_, [&](const caf::actor& link) { return link == down.source; });
+      for (const auto& link : links_) send(link, leave_atom::value);
       if (links_.empty()) end_();
     });
   }
