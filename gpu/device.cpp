@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <filesystem>
+#include <string_view>
 
 #include "runtime/base/error.hpp"
 
@@ -31,7 +32,11 @@ std::shared_ptr<Device> open_device(uint32_t index) {
   if (library == nullptr) throw InputError(path + ": " + dlerror());
   using Open = Device*(uint32_t, char*, size_t);
   auto* open = reinterpret_cast<Open*>(dlsym(library, "thespis_open_device"));
-  if (open == nullptr) throw InputError(path + ": is of another build of the program");
+  const auto* interface =
+      static_cast<const char* const*>(dlsym(library, "thespis_device_interface"));
+  if (open == nullptr || interface == nullptr ||
+      std::string_view(*interface) != THESPIS_DEVICE_INTERFACE)
+    throw InputError(path + ": is of another build of the program");
   char problem[512] = "";
   std::shared_ptr<Device> device(open(index, problem, sizeof(problem)));
   if (device == nullptr) throw InputError(problem);

@@ -216,6 +216,9 @@ cudaStream_t native(DeviceStream& stream) {
 
 }  // namespace thespis::gpu::cuda
 
+/// By which gpu/device.cpp knows that it was built from the same headers.
+extern "C" const char* const thespis_device_interface = THESPIS_DEVICE_INTERFACE;
+
 /// What gpu/device.cpp looks for. Null where it fails: then `problem` says why.
 extern "C" thespis::gpu::Device* thespis_open_device(uint32_t index, char* problem, size_t size) {
   try {
