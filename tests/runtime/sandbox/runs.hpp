@@ -69,18 +69,19 @@ inline sandbox::Job job_of(sandbox::Sandbox& box, std::string_view language, std
   return job;
 }
 
+inline pid_t parent_of(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  for (std::string word; status >> word;)
+    if (word == "PPid:") {
+      pid_t parent = 0;
+      status >> parent;
+      return parent;
+    }
+  return 0;
+}
+
 /// Descendants of this process that are called `name`.
 inline std::vector<pid_t> processes_named(const std::string& name) {
-  const auto parent_of = [](pid_t process) {
-    std::ifstream status("/proc/" + std::to_string(process) + "/status");
-    for (std::string word; status >> word;)
-      if (word == "PPid:") {
-        pid_t parent = 0;
-        status >> parent;
-        return parent;
-      }
-    return 0;
-  };
   std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string number = entry.path().filename();
