@@ -125,7 +125,8 @@ void DeviceLayers::enter(uint32_t segment, Way way) {
 
 void DeviceLayers::leave(uint32_t segment, Way way) {
   for (const uint32_t unit : units_.of_segment(segment)) {
-    // A tied embedding is held for the head meanwhile only where that comes next.
+    // Also where a later segment wants it again (a tied embedding): memory is for one segment's
+    // weights and the next one's.
     auto it = held_.find(unit);
     give_back(idle_weights_, std::move(it->second.buffer), compute_);
     held_.erase(it);
