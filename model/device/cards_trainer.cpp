@@ -10,6 +10,7 @@
 #include "runtime/base/error.hpp"
 
 namespace thespis::model {
+
 struct CardsTrainer::State {
   /// A card that samples: it takes part in the exchange of weights only.
   struct Receiver {
@@ -67,14 +68,20 @@ struct CardsTrainer::State {
     });
   }
 
-  void receive(Receiver& receiver) {
-    const Shards shards =
-        Shards::of(WeightLayout::of(policy->config()), static_cast<uint32_t>(ranks.size()));
+  void receive(Receiver& receiver, const std::string& what) {
     DeviceArray<gpu::Bf16> arena = receiver.model->take_arena();
-    const std::string what = "the weights of step " + std::to_string(ranks[0]->step_count() + 1);
-    share_weights(*receiver.stream, *receiver.cards, samples, shards, nullptr, arena.data(), what);
+    share_weights(*receiver.stream, *receiver.cards, samples, ranks[0]->optimizer()->shards(),
+                  nullptr, arena.data(), what);
     receiver.cards->wait(*receiver.stream, what);
     receiver.weights = std::make_shared<const DeviceWeights>(receiver.model, std::move(arena));
+  }
+
+  /// All shards of a moment, in an arena on the host.
+  std::span<const float> gather(std::vector<float>& moment,
+                                void (DeviceOptimizer::*download)(std::span<float>)) const {
+    moment.resize(cards.ranks[0]->arena_size());
+    for (const auto& rank : ranks) (*rank->optimizer().*download)(moment);
+    return moment;
   }
 
   /// The ranks' newest weights as one policy.
@@ -113,11 +120,13 @@ Trainer::StepStats CardsTrainer::step(std::span<const TrainItem> items, const Lo
   s.threads.parallel_for(s.ranks.size(), [&](size_t r) {
     stats[r] = s.ranks[r]->compute(items, loss, learning_rate);
   });
+  // Made before the ranks count the step.
+  const std::string what = "the weights of step " + std::to_string(step_count() + 1);
   s.threads.parallel_for(s.ranks.size() + s.receivers.size(), [&](size_t i) {
     if (i < s.ranks.size())
       s.ranks[i]->update(stats[i].grad_norm, learning_rate);
     else
-      s.receive(s.receivers[i - s.ranks.size()]);
+      s.receive(s.receivers[i - s.ranks.size()], what);
   });
   s.gather_policy();
   return stats[0];
@@ -128,17 +137,11 @@ std::shared_ptr<const Policy> CardsTrainer::policy() const {
 }
 
 std::span<const float> CardsTrainer::first_moment() const {
-  auto& moment = state_->moments[0];
-  moment.resize(WeightLayout::of(state_->policy->config()).size);
-  for (const auto& rank : state_->ranks) rank->optimizer()->first_moment(moment);
-  return moment;
+  return state_->gather(state_->moments[0], &DeviceOptimizer::first_moment);
 }
 
 std::span<const float> CardsTrainer::second_moment() const {
-  auto& moment = state_->moments[1];
-  moment.resize(WeightLayout::of(state_->policy->config()).size);
-  for (const auto& rank : state_->ranks) rank->optimizer()->second_moment(moment);
-  return moment;
+  return state_->gather(state_->moments[1], &DeviceOptimizer::second_moment);
 }
 
 uint64_t CardsTrainer::step_count() const {

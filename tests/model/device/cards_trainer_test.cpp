@@ -67,11 +67,8 @@ void require_same_state(const A& a, const B& b) {
   CHECK(a.step_count() == b.step_count());
   CHECK(a.policy()->version() == b.policy()->version());
   CHECK(weights_sha256(a.policy()->weights()) == weights_sha256(b.policy()->weights()));
-  const auto equal = [](std::span<const float> x, std::span<const float> y) {
-    return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size_bytes()) == 0;
-  };
-  CHECK(equal(a.first_moment(), b.first_moment()));
-  CHECK(equal(a.second_moment(), b.second_moment()));
+  CHECK(test::same_bits(a.first_moment(), b.first_moment()));
+  CHECK(test::same_bits(a.second_moment(), b.second_moment()));
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 #pragma once
 // Small models and random sequences for the engine's tests.
 
+#include <cstring>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "model/engine/policy.hpp"
 #include "model/engine/trainer.hpp"
 #include "runtime/env/random.hpp"
+#include "tests/support/seeds.hpp"
 
 namespace thespis::test {
 
@@ -86,6 +89,20 @@ inline std::vector<int32_t> random_tokens(env::KeyedRandom& random, uint32_t cou
   std::vector<int32_t> tokens(count);
   for (int32_t& t : tokens) t = static_cast<int32_t>(random.below(vocab));
   return tokens;
+}
+
+/// Ragged: prompts of 1 to 20 tokens, completions of 0 to 39.
+inline std::vector<model::TrainItem> random_items(uint64_t stream, uint32_t count, uint32_t vocab) {
+  env::KeyedRandom random(seed(), env::Purpose::kData, stream);
+  std::vector<model::TrainItem> items;
+  for (uint32_t i = 0; i < count; ++i)
+    items.push_back({random_tokens(random, 1 + random.below(20), vocab),
+                     random_tokens(random, random.below(40), vocab), 1.0f});
+  return items;
+}
+
+inline bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
 }  // namespace thespis::test

@@ -16,12 +16,9 @@
 
 using namespace thespis;
 using namespace thespis::model;
+using test::same_bits;
 
 namespace {
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
 
 std::vector<SequenceRequest> random_requests(env::KeyedRandom& random, uint32_t count,
                                              const ModelConfig& config) {

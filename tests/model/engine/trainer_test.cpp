@@ -17,21 +17,10 @@ using namespace thespis;
 using namespace thespis::model;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
+using test::random_items;
+using test::same_bits;
 
 namespace {
-
-bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
-}
-
-std::vector<TrainItem> random_items(uint64_t stream, uint32_t count, uint32_t vocab) {
-  env::KeyedRandom random(test::seed(), env::Purpose::kData, stream);
-  std::vector<TrainItem> items;
-  for (uint32_t i = 0; i < count; ++i)
-    items.push_back({test::random_tokens(random, 1 + random.below(20), vocab),
-                     test::random_tokens(random, random.below(40), vocab), 1.0f});
-  return items;
-}
 
 const LossGradient kCrossEntropy = [](size_t, std::span<const float> logprobs,
                                       std::span<const float>, std::span<float> dloss) {
