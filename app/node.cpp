@@ -67,16 +67,22 @@ wire::Message<wire::RunDescription> ask_for_run(caf::scoped_actor& self, const c
   return description;
 }
 
+struct JoinedRun {
+  caf::actor front;
+  wire::Message<wire::RunDescription> description;
+};
+
 /// Joins the run, again and again until `patience` is over: one that begins again is away for a
-/// while.
-caf::actor join(cluster::Cluster& cluster, const std::string& address,
-                std::chrono::milliseconds patience) {
+/// while, and while it goes its front may end between the joining and the question.
+JoinedRun join(caf::scoped_actor& self, cluster::Cluster& cluster, const std::string& address,
+               std::chrono::milliseconds patience) {
   constexpr auto kPause = std::chrono::milliseconds(200);
   const env::RealClock clock;
   const auto end = clock.now() + patience;
   for (;;) {
     try {
-      return cluster.join(address);
+      const caf::actor front = cluster.join(address);
+      return {front, ask_for_run(self, front)};
     } catch (const InputError&) {
       throw;
     } catch (const Error&) {
@@ -100,8 +106,7 @@ std::optional<std::chrono::milliseconds> work(const NodeArguments& arguments, co
   options.secret = secret;
   options.name = roles.text();
   cluster::Cluster cluster(system, registry, options);
-  const caf::actor front = join(cluster, arguments.join, patience);
-  const auto description = ask_for_run(self, front);
+  const auto [front, description] = join(self, cluster, arguments.join, patience);
   const auto view = description.read();
   const config::Recipe recipe =
       config::parse(view->getRecipe().cStr(), "the run's recipe", {}, config::Verb::kShow).recipe;

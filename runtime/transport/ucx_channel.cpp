@@ -59,6 +59,7 @@ void UcxChannel::connect(const std::string& address, uint64_t token) {
   };
   params.err_handler.arg = this;
   check(ucp_ep_create(worker_->get(), &params, &endpoint_), "connect to the peer's worker");
+  for (auto& [header, frame] : std::exchange(unconnected_, {})) send(header, std::move(frame));
 }
 
 void UcxChannel::fail(std::string why) {
@@ -66,7 +67,7 @@ void UcxChannel::fail(std::string why) {
 }
 
 void UcxChannel::send(FrameHeader header, wire::Frame frame) {
-  THESPIS_ASSERT(endpoint_ != nullptr);
+  if (endpoint_ == nullptr) return unconnected_.push_back({header, std::move(frame)});
   if (free_sendings_.empty()) {
     sendings_.push_back(std::make_unique<Sending>());
     free_sendings_.push_back(sendings_.back().get());

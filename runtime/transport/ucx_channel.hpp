@@ -5,6 +5,8 @@
 //   UC-2  Frames go out and arrive as one contiguous piece each; received ones are 8-aligned.
 //   UC-3  Frames are handed over in the order of their numbers: a small one does not overtake a
 //        large one.
+//   UC-4  What is sent before connect() waits for it: an actor that the peer was told of may end
+//        before the peer says where it is.
 // Endpoints use UCX's error mode NONE (with PEER shared memory loses its single copy, and tcp a
 // third of its bandwidth); that a peer is gone is seen on the control connection.
 
@@ -83,6 +85,7 @@ class UcxChannel final : public FrameChannel {
   std::vector<std::unique_ptr<Sending>> sendings_;  // All there are, for reuse.
   std::vector<Sending*> free_sendings_;
   std::map<Receiving*, std::unique_ptr<Receiving>> receivings_;
+  std::vector<ReceivedFrame> unconnected_;  // Sent before connect().
   FrameOrder order_;
   std::vector<Received> received_;
   uint64_t sending_ = 0;

@@ -216,3 +216,18 @@ TEST_CASE("cluster: what was sent before leaving still arrives", "[runtime][clus
     desk->receive([&](const Generate& job) { CHECK(job.read()->getJob().getGroup() == i); },
                   caf::after(kGenerous) >> [] { FAIL("a message is missing"); });
 }
+
+TEST_CASE("cluster: who joins a node whose front has ended hears of it", "[runtime][cluster]") {
+  const auto path = GENERATE(cluster::Path::kTcp, cluster::Path::kSharedMemory);
+  TestNode node(options(path));
+  caf::scoped_actor self{node.system};
+  self->monitor(node.front);
+  self->send_exit(node.front, caf::exit_reason::user_shutdown);
+  self->receive([&](const caf::down_msg& down) { REQUIRE(down.source == node.front); });
+  TestNode late(options(path));
+  caf::scoped_actor joiner{late.system};
+  const caf::actor front = late.cluster->join(node.cluster->address());
+  joiner->monitor(front);
+  joiner->receive([&](const caf::down_msg& down) { CHECK(down.source == front); },
+                  caf::after(kGenerous) >> [] { FAIL("no down message"); });
+}
