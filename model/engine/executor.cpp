@@ -23,9 +23,12 @@ struct Executor::Block {
   uint32_t count;
 };
 
-const MemoryPlan& Executor::memory() const {
-  return purpose_ == Purpose::kTraining ? plan_.training_memory() : plan_.forward_memory();
-}
+Executor::Executor(std::shared_ptr<const Plan> plan, Purpose purpose, uint32_t recomputed_layers)
+    : shared_plan_(std::move(plan)),
+      plan_(*shared_plan_),
+      purpose_(purpose),
+      memory_(purpose == Purpose::kTraining ? plan_.training_memory(recomputed_layers)
+                                            : plan_.forward_memory()) {}
 
 void Executor::reserve(const Batch& batch) {
   const uint32_t rows = batch.rows();

@@ -21,9 +21,8 @@ struct KvView {
 class Executor {
  public:
   enum class Purpose : uint8_t { kForward, kTraining };
-  /// Runs any policy whose config is the plan's.
-  Executor(std::shared_ptr<const Plan> plan, Purpose purpose)
-      : shared_plan_(std::move(plan)), plan_(*shared_plan_), purpose_(purpose) {}
+  /// Runs any policy whose config is the plan's. `recomputed_layers`: Plan::training_memory.
+  Executor(std::shared_ptr<const Plan> plan, Purpose purpose, uint32_t recomputed_layers = 0);
 
   /// Fills the batch's logprobs and entropies (if it has targets) or drawn tokens and logprobs (if
   /// it has uniforms), and the pages of its rows.
@@ -49,7 +48,7 @@ class Executor {
   void run_forward(const OpRecord& op, const Block& block, const std::vector<Slot>& outputs);
   void run_backward(const OpRecord& op, const Block& block, const ArenaMap& gradients);
   float* logits(const OpRecord& op, const Block& block, const float* x);
-  const MemoryPlan& memory() const;
+  const MemoryPlan& memory() const { return memory_; }
   template <class F>
   void for_blocks(const Segment& segment, const F& f) const;
   gpu::AttendArgs attend_args(const OpRecord& op, const Block& block);
@@ -57,6 +56,7 @@ class Executor {
   const std::shared_ptr<const Plan> shared_plan_;
   const Plan& plan_;
   const Purpose purpose_;
+  const MemoryPlan memory_;
   const gpu::Ops& ops_ = gpu::cpu_ops();
   uint32_t capacity_ = 0;  // Rows of the whole arena.
   FloatArena whole_{0}, block_{0}, logits_{0}, scratch_{0}, layer_pages_{0};

@@ -47,11 +47,16 @@ std::vector<size_t> split(std::span<const TrainItem> items, const TrainerLimits&
           ? std::min<uint64_t>(limits.lanes, std::bit_ceil(std::max<uint64_t>(needed, 1)))
           : (needed + limits.lanes - 1) / limits.lanes * limits.lanes;
   std::vector<size_t> first{0};
-  uint64_t rows = 0;
+  uint64_t rows = 0, in_batch = 0;
   for (size_t i = 0; i < items.size(); ++i) {
-    if (first.size() < count && i > first.back() && rows * count >= total * first.size())
+    const uint64_t next = scored(items[i]).rows();
+    const bool has_its_share = first.size() < count && rows * count >= total * first.size();
+    if (i > first.back() && (has_its_share || in_batch + next > limits.micro_batch_tokens)) {
       first.push_back(i);
-    rows += scored(items[i]).rows();
+      in_batch = 0;
+    }
+    rows += next;
+    in_batch += next;
   }
   first.push_back(items.size());
   return first;

@@ -21,7 +21,8 @@ void check_step(std::span<const TrainItem> items, const ModelConfig& config, dou
 void check_same_model(const Policy& restored, const Policy& current);
 
 /// First item of each micro-batch (and the end): whole sequences in order, about equal in rows.
-/// Their number fills the lanes evenly: a power of two up to `lanes`, then a multiple of it.
+/// Their number fills the lanes evenly: a power of two up to `lanes`, then a multiple of it; more
+/// where one would have more rows than micro_batch_tokens, which only a single sequence may.
 std::vector<size_t> split(std::span<const TrainItem> items, const TrainerLimits& limits);
 
 /// dL/dlogp of items [first, last), whose log-probs and entropies are given one after another.

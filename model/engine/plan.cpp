@@ -113,12 +113,12 @@ void Plan::plan_gradients() {
   }
 }
 
-MemoryPlan Plan::plan_memory(bool training) const {
+MemoryPlan Plan::plan_memory(bool training, uint32_t recomputed_layers) const {
   const size_t count = widths_.size();
   std::vector<Life> forward(count), backward(count), gradient(count);
   std::vector<bool> recomputed(count, false);
   std::vector<std::pair<uint32_t, uint32_t>> spans;  // The steps of each walk of a segment.
-  uint32_t step = 0;
+  uint32_t step = 0, feed_forwards = 0;
   const auto touch = [&](std::vector<Life>& lives, const std::vector<ValueId>& storage, ValueId v,
                          uint32_t segment) {
     if (v != kNone) lives[storage[v]].touch(step, segment);
@@ -130,6 +130,8 @@ MemoryPlan Plan::plan_memory(bool training) const {
       for (const ValueId v : {op.input, op.output, op.residual, op.lse})
         touch(forward, storage_, v, s);
       if (is_recomputed(op.kind)) recomputed[op.output] = true;
+      if (op.kind == OpKind::kSwiGlu && feed_forwards++ < recomputed_layers)
+        recomputed[op.input] = true;
     }
     spans.emplace_back(begin, step - 1);
   }
@@ -138,7 +140,7 @@ MemoryPlan Plan::plan_memory(bool training) const {
     const Segment& segment = segments_[s];
     for (uint32_t i = 0; i < segment.op_count; ++i, ++step) {
       const OpRecord& op = ops_[segment.first_op + i];
-      if (!is_recomputed(op.kind)) continue;
+      if (op.output == kNone || !recomputed[op.output]) continue;
       touch(backward, storage_, op.input, s);
       touch(backward, storage_, op.output, s);
     }

@@ -85,6 +85,11 @@ class Plan {
   uint32_t width(ValueId v) const { return widths_[v]; }
   const MemoryPlan& forward_memory() const { return forward_memory_; }
   const MemoryPlan& training_memory() const { return training_memory_; }
+  /// The same where the first layers keep nothing within their feed-forward part but its input:
+  /// less memory for a third more products of it. No number changes.
+  MemoryPlan training_memory(uint32_t recomputed_layers) const {
+    return plan_memory(true, recomputed_layers);
+  }
   const gpu::AttendShape& attend_shape() const { return attend_shape_; }
   /// [position][cos of head_dim / 2, sin of head_dim / 2], context_max positions.
   const float* rope_table() const { return rope_table_.data(); }
@@ -99,7 +104,7 @@ class Plan {
   friend class Recorder;
   void cut_segments();
   void plan_gradients();
-  MemoryPlan plan_memory(bool training) const;
+  MemoryPlan plan_memory(bool training, uint32_t recomputed_layers = 0) const;
 
   ModelConfig config_;
   gpu::AttendShape attend_shape_{};

@@ -37,10 +37,16 @@ std::shared_ptr<const Plan> make_plan(const ModelConfig& c) {
 }  // namespace
 
 Policy::Policy(std::shared_ptr<const Weights> weights, uint64_t version)
-    : version_(version), plan_(make_plan(weights->config)), weights_(std::move(weights)) {}
+    : version_(version),
+      plan_(make_plan(weights->config)),
+      weights_(std::move(weights)),
+      host_(weights_.get()) {}
 
 Policy::Policy(const Policy& previous, std::shared_ptr<const Weights> weights, uint64_t version)
-    : version_(version), plan_(previous.plan_), weights_(std::move(weights)) {
+    : version_(version),
+      plan_(previous.plan_),
+      weights_(std::move(weights)),
+      host_(weights_.get()) {
   THESPIS_ASSERT(weights_->config == previous.config());
 }
 
@@ -82,6 +88,11 @@ std::shared_ptr<const DeviceWeights> Policy::on_device(const DeviceModel& device
   auto uploaded = upload(*this);
   const std::lock_guard lock(mutex_);
   return on_devices_.emplace(&device, std::move(uploaded)).first->second;
+}
+
+void Policy::leave_device(const DeviceModel& device) const {
+  const std::lock_guard lock(mutex_);
+  on_devices_.erase(&device);
 }
 
 }  // namespace thespis::model

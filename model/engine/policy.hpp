@@ -52,6 +52,9 @@ class Policy {
   using Upload = std::function<std::shared_ptr<const DeviceWeights>(const Policy&)>;
   std::shared_ptr<const DeviceWeights> on_device(const DeviceModel& device,
                                                  const Upload& upload) const;
+  /// Lets that device's go: where they are asked for again, they come from the host.
+  void leave_device(const DeviceModel& device) const;
+  bool on_host() const { return host_.load(std::memory_order_acquire) != nullptr; }
 
  private:
   uint64_t version_;

@@ -17,11 +17,11 @@ constexpr uint32_t kTokensPerBatch = 1024;
 std::vector<size_t> score_batches(std::span<const ScoreItem> items, const ModelConfig& config,
                                   uint32_t tokens) {
   std::vector<size_t> first;
-  uint32_t rows = tokens;
+  uint32_t rows = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     const ScoredSequence s{items[i].prompt, items[i].completion, items[i].temperature};
     check_sequence(s, config.vocab_size, config.context_max, "score item " + std::to_string(i));
-    if (rows >= tokens) {
+    if (i == 0 || rows + s.rows() > tokens) {
       first.push_back(i);
       rows = 0;
     }

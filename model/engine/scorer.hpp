@@ -21,7 +21,8 @@ struct ScoreResult {
   std::vector<float> entropies;  ///< Of the distribution each token was drawn from, in nats.
 };
 
-/// First item of each batch (and the end): whole items in order, about `tokens` rows each.
+/// First item of each batch (and the end): whole items in order, at most `tokens` rows each but
+/// for single ones that are longer.
 /// InputError as score().
 std::vector<size_t> score_batches(std::span<const ScoreItem> items, const ModelConfig& config,
                                   uint32_t tokens);

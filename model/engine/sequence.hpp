@@ -67,6 +67,7 @@ struct Sequence {
 struct GeneratorLimits {
   uint32_t slots = 64;
   uint32_t context_max = 512;  ///< Prompt and completion together.
+  bool operator==(const GeneratorLimits&) const = default;
 };
 
 /// InputError where the limits do not fit the model.

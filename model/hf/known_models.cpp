@@ -18,8 +18,11 @@ constexpr Known kKnown[] = {
     {"qwen2.5-0.5b", "qwen2", 151936, 896, 24, 14, 2, 64, 4864, 32768, true, 1e6, 0},
     {"qwen2.5-1.5b", "qwen2", 151936, 1536, 28, 12, 2, 128, 8960, 131072, true, 1e6, 0},
     {"qwen2.5-7b", "qwen2", 152064, 3584, 28, 28, 4, 128, 18944, 131072, false, 1e6, 0},
+    {"qwen2.5-14b", "qwen2", 152064, 5120, 48, 40, 8, 128, 13824, 131072, false, 1e6, 0},
+    {"qwen2.5-32b", "qwen2", 152064, 5120, 64, 40, 8, 128, 27648, 131072, false, 1e6, 0},
     {"qwen3-0.6b", "qwen3", 151936, 1024, 28, 16, 8, 128, 3072, 40960, true, 1e6, 0},
     {"llama-3.1-8b", "llama", 128256, 4096, 32, 32, 8, 128, 14336, 131072, false, 5e5, 8},
+    {"llama-3.1-70b", "llama", 128256, 8192, 80, 64, 8, 128, 28672, 131072, false, 5e5, 8},
     {"llama-3.2-3b", "llama", 128256, 3072, 28, 24, 8, 128, 8192, 131072, true, 5e5, 32},
 };
 
@@ -49,7 +52,8 @@ ModelConfig known_model(std::string_view name) {
     const bool llama = c.model_type == "llama";
     c.qkv_bias = c.model_type == "qwen2";
     c.qk_norm = c.model_type == "qwen3";
-    c.rms_norm_eps = llama ? 1e-5f : 1e-6f;
+    const bool large = c.model_type == "qwen2" && c.hidden_size == 5120;  // 14B and 32B.
+    c.rms_norm_eps = llama || large ? 1e-5f : 1e-6f;
     if (k.llama3_factor > 0)
       c.rope_scaling = {
           .kind = RopeScaling::Kind::kLlama3, .factor = k.llama3_factor, .original_context = 8192};

@@ -34,7 +34,7 @@ MODELS = {
               {**COMMON, "rope_parameters": LLAMA3, "max_position_embeddings": 256,
                "tie_word_embeddings": False, "bos_token_id": None, "eos_token_id": [3, 7]}),
 }
-PROMPT, LENGTHS, STEPS = 5, (24, 40), 3
+PROMPT, LENGTHS, STEPS = 5, (24, 40), 5
 ADAMW = dict(lr=1e-2, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1)
 # Logits: the rows of one sequence that are kept. (The head's first row is zero there, so that token
 # 0's logit is 0 and log-probs tell logits.) Greedy: a prompt, and how many tokens follow.

@@ -1,5 +1,5 @@
 // The engine against Hugging Face transformers on PyTorch: log-probs, entropies, gradients and
-// three AdamW steps of tiny Qwen2, Qwen3 and Llama models, with plain and scaled positions
+// AdamW steps of tiny Qwen2, Qwen3 and Llama models, with plain and scaled positions
 // (tests/golden/make_goldens.py wrote the file and says how).
 
 #include <catch2/catch_test_macros.hpp>
@@ -9,6 +9,7 @@
 
 #include "model/engine/trainer.hpp"
 #include "model/hf/hf_config.hpp"
+#include "tests/model/engine/formula_model.hpp"
 #include "tests/support/goldens.hpp"
 
 using namespace thespis;
@@ -16,20 +17,6 @@ using namespace thespis::model;
 using nlohmann::json;
 
 namespace {
-
-/// The script's formula.
-std::shared_ptr<const Weights> formula_weights(const ModelConfig& config) {
-  auto weights = std::make_shared<Weights>(config);
-  for (size_t t = 0; t < weights->layout.tensors.size(); ++t) {
-    const TensorSpec& spec = weights->layout.tensors[t];
-    const double base = spec.name.find("norm.weight") != std::string::npos ? 1.0 : 0.0;
-    auto values = weights->tensor(spec);
-    for (size_t i = 0; i < values.size(); ++i)
-      values[i] = static_cast<float>(base + 0.25 * std::sin(12.9898 * static_cast<double>(i + 1) +
-                                                            78.233 * static_cast<double>(t + 1)));
-  }
-  return weights;
-}
 
 void check_summary(const json& expected, std::span<const float> values, double tolerance) {
   double sum = 0, squares = 0;
@@ -57,17 +44,10 @@ TEST_CASE("golden: log-probs, gradients and AdamW are those of transformers on P
   const ModelConfig config = config_from_json(expected.at("config").get<std::string>(), kind);
   const size_t prompt = expected.at("prompt");
 
-  std::vector<TrainItem> items;
-  for (size_t which = 0; which < golden.at("lengths").size(); ++which) {
-    TrainItem item;
-    for (size_t i = 0; i < golden.at("lengths")[which].get<size_t>(); ++i)
-      (i < prompt ? item.prompt : item.completion)
-          .push_back(static_cast<int32_t>((7 * which + 5 * i * i + 3 * i + 1) % config.vocab_size));
-    items.push_back(item);
-  }
+  const std::vector<TrainItem> items = test::formula_items(golden, prompt, config);
 
   gpu::ThreadPool pool(1);
-  const auto initial = std::make_shared<const Policy>(formula_weights(config), 0);
+  const auto initial = std::make_shared<const Policy>(test::formula_weights(config), 0);
   Trainer trainer(
       initial,
       {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8, .weight_decay = 0.1, .clip_grad_norm = 1.0},
@@ -90,7 +70,7 @@ TEST_CASE("golden: log-probs, gradients and AdamW are those of transformers on P
         },
         1e-2);
     // Both sides compute in float32; steps later they differ by what AdamW makes of roundings.
-    const double tolerance = step == 0 ? 2e-5 : 5e-3;
+    const double tolerance = step == 0 ? 2e-5 : step < 3 ? 5e-3 : 1e-2;
     for (size_t i = 0; i < items.size(); ++i)
       for (size_t p = 0; p < logprobs[i].size(); ++p) {
         CHECK(std::abs(double{logprobs[i][p]} - now.at("logprobs")[i][p].get<double>()) <

@@ -180,3 +180,33 @@ TEST_CASE("engine: a batch of many blocks gives the bits of its sequences one by
                      apart.begin() + static_cast<long>(t.offset)));
   }
 }
+
+TEST_CASE("engine: what the backward computes again takes less memory and changes no bit") {
+  const test::ModelShape shape = test::family_shapes()[GENERATE(range(0u, 4u))];
+  const ModelConfig config = test::model_config(shape);
+  CAPTURE(test::seed(), config.hidden_size);
+  const Policy policy(test::random_weights(config, test::seed()), 0);
+  policy.packed().prepare_backward();
+  env::KeyedRandom random(test::seed(), env::Purpose::kData, 5);
+  WholeSequences sequences;
+  std::vector<float> dlogprobs;
+  const auto samples = random_samples(random, config.vocab_size);
+  for (const Sample& s : samples) {
+    sequences.add({s.prompt, s.completion, s.temperature});
+    dlogprobs.insert(dlogprobs.end(), s.dlogprobs.begin(), s.dlogprobs.end());
+  }
+  const auto gradients = [&](uint32_t recomputed_layers) {
+    Executor executor(policy.shared_plan(), Executor::Purpose::kTraining, recomputed_layers);
+    executor.forward(policy, sequences);
+    std::vector<float> out(policy.weights().layout.size);
+    executor.backward(policy, dlogprobs, out.data());
+    return out;
+  };
+  const auto whole = gradients(0);
+  const Plan& plan = policy.plan();
+  for (uint32_t layers = 1; layers <= config.layer_count; ++layers) {
+    CAPTURE(layers);
+    CHECK(gradients(layers) == whole);
+    CHECK(plan.training_memory(layers).whole_width < plan.training_memory().whole_width);
+  }
+}
