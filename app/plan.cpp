@@ -22,6 +22,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr uint32_t kOtherSeeds = 8;
+
 std::string text_of_file(const std::string& path, uint64_t bytes_max) {
   try {
     const auto bytes = env::RealFileSystem().read(path, bytes_max);
@@ -142,10 +144,12 @@ int run_plan(const PlanArguments& arguments) {
     return 0;
   }
   const sim::Prediction now = sim::predict(scenario);
+  const sim::Spread chance = sim::spread_of(scenario, kOtherSeeds);
   const sim::Bottleneck limit = sim::bottleneck_of(scenario, now);
   const sim::Need need = sim::need_of(scenario, arguments.idle_max);
   if (arguments.json) {
     ordered_json json = json_of(now);
+    json["steps_per_hour_by_chance"] = {chance.least, chance.most};
     json["bottleneck"] = limit.name;
     json["bottleneck_gain"] = limit.gain;
     json["needed"] = {{"reached", need.reached},       {"samplers", need.samplers},
@@ -155,6 +159,8 @@ int run_plan(const PlanArguments& arguments) {
     return 0;
   }
   print(now);
+  std::printf("by chance, of %u other seeds: %.1f to %.1f steps an hour\n", kOtherSeeds,
+              chance.least, chance.most);
   if (limit.name == "none")
     std::printf("bottleneck: none; twice as much of anything brings less than 5 %%\n");
   else

@@ -1,6 +1,6 @@
 // How far the planner's predictions are from what a training really does: the CPU recipe with slow
-// rewards, in five settings. One short synchronous run without delays is measured first; from its
-// metrics.jsonl alone the steps a minute of each setting are predicted, and then measured.
+// rewards, in five settings. Short synchronous runs without delays are measured between them; from
+// the two beside a setting alone its steps a minute are predicted.
 //   bench_plan [THESPIS_PROGRAM]     run in the source tree; prints one table
 
 #include <cmath>
@@ -32,7 +32,7 @@ constexpr Setting kSettings[] = {
     {"max_age 8, rewards of 2 s, long tail", 8, 2, 1, 2, 4096},
     {"max_age 4, 0.5 s, 64 verdicts at a time", 4, 0.5, 0.5, 2, 32},
 };
-constexpr uint64_t kSteps = 14;
+constexpr uint64_t kSteps = 16;  // As a prediction counts.
 
 std::vector<std::string> overrides_of(const Setting& setting, uint64_t steps) {
   const auto number = [](const char* key, auto value) {
@@ -40,15 +40,13 @@ std::vector<std::string> overrides_of(const Setting& setting, uint64_t steps) {
     text << key << '=' << value;
     return text.str();
   };
-  return {number("train.steps", steps),
-          number("train.max_age", setting.max_age),
-          number("train.groups_per_step", 16),
-          number("rewards.delay_mean_s", setting.delay_mean_s),
+  return {number("train.steps", steps), number("train.max_age", setting.max_age),
+          number("train.groups_per_step", 16), number("rewards.delay_mean_s", setting.delay_mean_s),
           number("rewards.delay_sigma", setting.delay_sigma),
-          number("rewards.workers", setting.workers),
-          number("rewards.capacity", setting.capacity),
+          number("rewards.workers", setting.workers), number("rewards.capacity", setting.capacity),
           number("rewards.deadline_s", 3600),
-          number("eval.prompts", 0),
+          // A policy that learns writes longer answers than those that were measured.
+          number("train.learning_rate", 1e-12), number("eval.prompts", 0),
           number("checkpoint.every", 1'000'000)};
 }
 
@@ -87,6 +85,23 @@ sim::Scenario cluster_for(const Setting& setting) {
   return scenario;
 }
 
+/// What a short synchronous run without delays shows of this machine.
+sim::Measured measure(const std::string& program, const std::string& out) {
+  const Setting plain{"plain", 0, 0, 0.5, 2, 4096};
+  const std::string metrics = train(program, out, plain, 9);
+  std::ifstream file(metrics);
+  std::stringstream text;
+  text << file.rdbuf();
+  return sim::read_metrics(text.str(), metrics);
+}
+
+sim::Measured middle_of(const sim::Measured& a, const sim::Measured& b) {
+  sim::Measured m = a;
+  m.busy_s = (a.busy_s + b.busy_s) / 2;
+  m.wait_s = (a.wait_s + b.wait_s) / 2;
+  return m;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -96,25 +111,23 @@ int main(int argc, char** argv) {
   const std::string out =
       (std::filesystem::temp_directory_path() / ("bench_plan." + std::to_string(getpid())))
           .string();
-  const Setting plain{"plain", 0, 0, 0.5, 2, 4096};
-  const std::string metrics = train(program, out, plain, 6);
-  std::ifstream file(metrics);
-  std::stringstream text;
-  text << file.rdbuf();
-  const sim::Measured measured = sim::read_metrics(text.str(), metrics);
-  std::printf("measured once: learner %.2f s a step, sampling %.2f s, %.0f tokens a completion\n",
-              measured.busy_s, measured.wait_s, measured.length_mean);
-  std::printf("%-40s %12s %12s %8s\n", "steps a minute", "predicted", "measured", "error");
+  std::printf("%-40s %17s %11s %11s %7s\n", "steps a minute", "learn + sample, s", "predicted",
+              "measured", "error");
+  sim::Measured before = measure(program, out);
   for (const Setting& setting : kSettings) {
-    sim::Scenario scenario = cluster_for(setting);
-    sim::calibrate(scenario, measured);
-    const double predicted = sim::predict(scenario).steps_per_hour / 60;
     const uint64_t edge = setting.max_age + 1;
     const uint64_t steps = kSteps + 2 * edge;
     const double real = measured_steps_per_minute(train(program, out, setting, steps), edge, steps);
-    std::printf("%-40s %12.1f %12.1f %6.1f %%\n", setting.name, predicted, real,
-                100 * (predicted / real - 1));
+    // The machine's own speed changes within minutes: it is measured on both sides.
+    const sim::Measured after = measure(program, out);
+    const sim::Measured now = middle_of(before, after);
+    sim::Scenario scenario = cluster_for(setting);
+    sim::calibrate(scenario, now);
+    const double predicted = sim::predict(scenario).steps_per_hour / 60;
+    std::printf("%-40s %10.2f + %.2f %11.1f %11.1f %5.1f %%\n", setting.name, now.busy_s,
+                now.wait_s, predicted, real, 100 * (predicted / real - 1));
     std::fflush(stdout);
+    before = after;
   }
   std::filesystem::remove_all(out);
   std::filesystem::remove(out + ".log");

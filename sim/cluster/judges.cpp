@@ -13,6 +13,11 @@ constexpr double kForEver = 1e8;
 
 double time_of(const World& world, const JobKey& key) {
   const auto& kinds = world.scenario().rewards;
+  if (kinds.empty()) {
+    const config::Recipe& recipe = world.scenario().recipe;
+    return reward_delay_s(recipe.rewards.delay_mean_s, recipe.rewards.delay_sigma, recipe.seed,
+                          key.group, static_cast<uint32_t>(key.sample));
+  }
   auto random = world.random(Stream::kRewards,
                              (key.group * kSamplesMax + key.sample) & ((uint64_t{1} << 48) - 1));
   double total = 0;

@@ -157,6 +157,18 @@ Prediction predict(const Scenario& asked) {
   return p;
 }
 
+Spread spread_of(const Scenario& scenario, uint32_t draws) {
+  Spread spread;
+  Scenario other = scenario;
+  for (uint32_t i = 0; i < draws; ++i) {
+    ++other.recipe.seed;
+    const double rate = predict(other).steps_per_hour;
+    spread.least = i == 0 ? rate : std::min(spread.least, rate);
+    spread.most = std::max(spread.most, rate);
+  }
+  return spread;
+}
+
 Bottleneck bottleneck_of(const Scenario& scenario, const Prediction& now) {
   constexpr double kWorthIt = 1.05;
   Bottleneck best{"none", kWorthIt};

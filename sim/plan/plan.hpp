@@ -46,6 +46,12 @@ struct Prediction {
 /// run breaks a promise, for example because no deadline of the recipe can be met.
 Prediction predict(const Scenario& scenario);
 
+/// Steps an hour of `draws` runs of other seeds: what chance alone does to a prediction.
+struct Spread {
+  double least = 0, most = 0;
+};
+Spread spread_of(const Scenario& scenario, uint32_t draws);
+
 /// What limits it, and what steps an hour twice as much of it would bring (as a factor).
 struct Bottleneck {
   std::string name;  ///< "sampler", "reward", "reference", "learner" or "max_age"; "none".

@@ -204,13 +204,8 @@ Scenario parse_cluster(std::string_view text, const std::string& source,
   if (scenario.workload.tokens_per_symbol == 1 && length > kSymbolsMax)
     scenario.workload.tokens_per_symbol = (length + kSymbolsMax - 1) / kSymbolsMax;
   length = std::max(1u, length / scenario.workload.tokens_per_symbol);
-  const auto& rewards = recipe.rewards;
-  if (scenario.rewards.empty() && rewards.delay_mean_s > 0)
-    scenario.rewards.push_back(
-        {"delay", 1,
-         rewards.delay_mean_s * std::exp(-rewards.delay_sigma * rewards.delay_sigma / 2),
-         rewards.delay_sigma});
-  if (scenario.rewards.empty()) scenario.rewards.emplace_back();
+  // Where the recipe itself delays verdicts, its own draws are used.
+  if (scenario.rewards.empty() && recipe.rewards.delay_mean_s == 0) scenario.rewards.emplace_back();
   check(scenario, places, source);
   return scenario;
 }

@@ -8,6 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include "actors/reward/reward_actor.hpp"
 #include "runtime/base/error.hpp"
 #include "sim/kernel/shared_cores.hpp"
 #include "sim/plan/picture.hpp"
@@ -75,6 +76,50 @@ TEST_CASE("plan: with an age bound the slowest part alone decides") {
   CHECK(p.idle_share < 0.02);
   CHECK(p.ages.size() > 1);
   CHECK(bottleneck_of(cluster(2), p).name == "learner");
+}
+
+TEST_CASE("plan: chance moves a run with a long tail, and nothing where nothing is drawn") {
+  const Spread none = spread_of(cluster(0), 3);
+  CHECK(none.most == Approx(none.least).epsilon(1e-3));  // But for the links' jitter.
+  Scenario tail = cluster(0);
+  tail.rewards[0].sigma = 1;
+  const Spread some = spread_of(tail, 4);
+  CHECK(some.most > 1.05 * some.least);
+}
+
+// The sleeps of a recipe are part of the run that is planned: the longest of a group's step, and
+// with a single group a step nothing else waits.
+TEST_CASE("plan: a recipe that delays its verdicts is simulated with its own draws") {
+  config::Recipe recipe = cluster(0).recipe;
+  recipe.rewards.delay_mean_s = 50;
+  recipe.rewards.delay_sigma = 1;
+  recipe.rewards.capacity = 100;
+  recipe.train.groups_per_step = 1;
+  recipe.rewards.deadline_s = 36'000;
+  const Scenario s = parse_cluster(R"(
+[workload]
+response_median = 100
+response_sigma = 0
+[cluster]
+head_samplers = 1
+head_rewards = 1
+head_references = 1
+[[gpu]]
+name = "gpu"
+decode_step_ms = 0.001
+train_token_us = 0
+train_step_s = 0
+)",
+                                   "cluster.toml", recipe);
+  double sum = 0;
+  constexpr uint64_t kFirst = 1, kSteps = 16;  // Of a prediction: without the first step.
+  for (uint64_t group = kFirst; group < kFirst + kSteps; ++group) {
+    double longest = 0;
+    for (uint32_t sample = 0; sample < recipe.rollout.group_size; ++sample)
+      longest = std::max(longest, reward_delay_s(50, 1, recipe.seed, group, sample));
+    sum += longest;
+  }
+  CHECK(predict(s).step_s == Approx(sum / kSteps).epsilon(0.01));
 }
 
 TEST_CASE("plan: the bottleneck is what was made scarce") {
