@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# All that minutes on a machine with a card are for, in one run.
+#   bench/card.sh pack DIR          where it was built: programs and the libraries they need, to DIR
+#   bench/card.sh run DIR [PART...] in the source tree on the machine with the card; parts:
+#     tests gpu peer zero-tiny countdown sanitizer, which are all without a name, and cards (two)
+# Each has a limit of time. Logs go to $OUT, or DIR/logs.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+build=${BUILD:-build/dev}
+programs=(thespis tests/tests_gpu tests/tests_model bench/bench_gpu bench/bench_cards)
+
+pack() {
+  local program
+  cmake --build "$build" --target thespis thespis_cuda tests_gpu tests_model bench_gpu bench_cards
+  mkdir -p "$1/lib"
+  for program in "${programs[@]}" libthespis_cuda.so; do
+    cp "$build/$program" "$1/"
+    strip "$1/${program##*/}"
+  done
+  # Not the C and C++ libraries: those of the machine fit its driver.
+  ldd "$1/thespis" "$1/tests_gpu" "$1/tests_model" | awk '$3 ~ /^\// { print $3 }' | sort -u |
+    grep -vE '/(libc|libm|libstdc\+\+|libgcc_s|libpthread|libdl|librt)\.so' |
+    xargs -I{} cp -L {} "$1/lib/"
+  du -sh "$1"
+}
+
+# part LIMIT_S NAME COMMAND...: goes on with the next part where one fails.
+part() {
+  local limit=$1 name=$2 code=0 began=$SECONDS
+  shift 2
+  printf '== %s: %s\n' "$name" "$*"
+  timeout "$limit" "$@" 2>&1 | tee -a "$logs/$name.log" || code=$?
+  printf '== %s: ended with %d after %d s\n' "$name" "$code" $((SECONDS - began))
+  ((code == 0)) || failed+=("$name")
+}
+
+sanitizer() {
+  local tool
+  for tool in memcheck racecheck; do
+    part 240 sanitizer compute-sanitizer --tool "$tool" --error-exitcode 1 "$at/tests_gpu" \
+      "device*" "~[slow]"
+  done
+}
+
+train() {
+  rm -rf "/tmp/$1"
+  part "$2" "$1" "$at/thespis" train "recipes/$1.toml" --out "/tmp/$1" \
+    --set engine.device=cuda "${@:3}"
+}
+
+run() {
+  at=$(realpath "$1") failed=()
+  logs=${OUT:-$at/logs}
+  mkdir -p "$logs"
+  export LD_LIBRARY_PATH=$at/lib:/usr/local/cuda/lib64${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  shift
+  (($#)) || set -- tests gpu peer cards zero-tiny countdown sanitizer
+  for name in "$@"; do
+    case $name in
+      tests)
+        part 120 tests "$at/tests_gpu" "device*"
+        part 180 tests "$at/tests_model" "device*,cards*"
+        ;;
+      gpu) part 300 gpu "$at/bench_gpu" ;;
+      peer) PYTHONUNBUFFERED=1 part 300 peer python3 bench/peers/gpu_peer.py ;;
+      cards) part 120 cards "$at/bench_cards" ;;
+      zero-tiny) train zero-tiny 120 ;;
+      countdown)
+        part 300 countdown "$at/thespis" pretrain recipes/pretrain-100m.toml
+        train zero-100m 400
+        ;;
+      sanitizer) sanitizer ;;
+      *)
+        echo "bench/card.sh: no part is named '$name'" >&2
+        return 2
+        ;;
+    esac
+  done
+  ((${#failed[@]} == 0)) || { printf 'failed: %s\n' "${failed[*]}"; return 1; }
+}
+
+if [[ ${1:-} =~ ^(pack|run)$ && $# -gt 1 ]]; then
+  "$@"
+else
+  sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+fi
