@@ -74,6 +74,8 @@ struct DeviceGenerator::State {
 
   State(std::shared_ptr<DeviceModel> on, std::shared_ptr<const Policy> first, GeneratorLimits lims,
         uint32_t page_count);
+  /// First of all what is enqueued ends: it reads weights and writes pinned memory.
+  ~State() { stream->synchronize(); }
 
   void begin_sequences(std::vector<std::vector<FlightPtr>>& waves);
   void prefill(const std::vector<FlightPtr>& wave);

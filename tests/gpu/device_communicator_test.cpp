@@ -1,7 +1,8 @@
-// Cards that exchange memory, one thread a member. Needs two cards.
+// Cards that exchange memory, one thread a member.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 #include <functional>
 #include <thread>
 
@@ -9,6 +10,7 @@
 
 using namespace thespis;
 using namespace std::chrono_literals;
+using Catch::Matchers::EndsWith;
 
 namespace {
 
@@ -71,7 +73,7 @@ TEST_CASE("device communicator: pieces arrive where they are meant to, of any si
 TEST_CASE("device communicator: who never joins or never calls ends the wait of the others") {
   const auto cards = test::cards(kMembers);
   CHECK_THROWS_WITH(cards[0]->join(cards[0]->make_communicator_id(), 0, kMembers, 300ms),
-                    "nccl: member 0 of 2: waited too long for the other members to join");
+                    EndsWith(": member 0 of 2: waited too long for the other members to join"));
 
   const auto id = cards[0]->make_communicator_id();
   const auto errors = on_each_card(cards, [&](uint32_t r, const auto& device) {
@@ -84,6 +86,6 @@ TEST_CASE("device communicator: who never joins or never calls ends the wait of 
     member->exchange(memory.stream(), send, receive, "gradients of step 7");
     member->wait(memory.stream(), "gradients of step 7");
   });
-  CHECK(errors[0] == "nccl: member 0 of 2: waited too long for gradients of step 7");
+  CHECK_THAT(errors[0], EndsWith(": member 0 of 2: waited too long for gradients of step 7"));
   CHECK(errors[1].empty());
 }

@@ -1,30 +1,52 @@
 #pragma once
-// A card for tests that need one: they are skipped, visibly, where there is none.
+// Cards for the tests of a device: emulated ones, and the machine's.
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "gpu/device.hpp"
+#include "gpu/emulation/cards.hpp"
 #include "runtime/base/error.hpp"
+#include "tests/support/seeds.hpp"
 
 namespace thespis::test {
 
-inline std::vector<std::shared_ptr<gpu::Device>> cards(uint32_t count) {
+using gpu::emulation::Order;
+inline std::vector<Order> every_order() {
+  return {Order::kLate, Order::kOthersFirst, Order::kRandom};
+}
+
+/// Cards of this machine. InputError where there are not so many.
+inline std::vector<std::shared_ptr<gpu::Device>> real_cards(uint32_t count) {
   std::vector<std::shared_ptr<gpu::Device>> all;
-  std::string problem;
-  try {
-    while (all.size() < count) all.push_back(gpu::open_device(static_cast<uint32_t>(all.size())));
-  } catch (const InputError& error) {
-    problem = error.what();
-  }
-  if (!problem.empty()) SKIP(problem);
+  while (all.size() < count) all.push_back(gpu::open_device(static_cast<uint32_t>(all.size())));
   return all;
 }
 
-inline std::shared_ptr<gpu::Device> card() {
-  return cards(1).front();
+/// Runs the rest of the test once with emulated cards for each order of their streams, and once
+/// with the machine's where it has them. Once a test; one of tests/gpu says what is lacking.
+inline std::vector<std::shared_ptr<gpu::Device>> cards(uint32_t count,
+                                                       std::vector<Order> orders = {Order::kLate}) {
+  std::vector<std::optional<Order>> kinds(orders.begin(), orders.end());
+  try {
+    real_cards(count);
+    kinds.push_back(std::nullopt);
+  } catch (const InputError&) {
+    // Then the emulated ones alone.
+  }
+  const auto kind = GENERATE_REF(from_range(kinds));
+  if (!kind) return real_cards(count);
+  UNSCOPED_INFO("emulated cards, order " << static_cast<int>(*kind));
+  return gpu::emulation::make_cards(count, {.order = *kind, .seed = seed()});
+}
+
+inline std::shared_ptr<gpu::Device> card(std::vector<Order> orders = {Order::kLate}) {
+  return cards(1, std::move(orders)).front();
 }
 
 inline float widened(gpu::Bf16 v) {

@@ -25,7 +25,7 @@ test::ModelShape device_shape(size_t family) {
 }
 
 struct Fixture {
-  std::shared_ptr<gpu::Device> device = test::card();
+  std::shared_ptr<gpu::Device> device = test::card(test::every_order());
   gpu::ThreadPool threads{2};
   env::KeyedRandom random{test::seed(), env::Purpose::kData, 60};
 

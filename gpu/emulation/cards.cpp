@@ -1,0 +1,74 @@
+#include "gpu/emulation/cards.hpp"
+
+#include <cstdio>
+
+#include "gpu/emulation/stream.hpp"
+#include "runtime/base/assert.hpp"
+#include "runtime/base/error.hpp"
+
+namespace thespis::gpu::emulation {
+namespace {
+
+double gib(uint64_t bytes) {
+  return static_cast<double>(bytes) / (1 << 30);
+}
+
+class Card final : public Device {
+ public:
+  Card(std::shared_ptr<Host> host, uint32_t index, uint64_t memory)
+      : host_(std::move(host)), index_(index), memory_(std::make_shared<Memory>(memory)) {}
+
+  DeviceInfo info() const override {
+    return {"emulated card " + std::to_string(index_), memory_->size(), memory_->free_size(), 1};
+  }
+  void* allocate(size_t bytes, const std::string& what) override {
+    THESPIS_ASSERT(!host_->schedule.captures());
+    if (void* at = memory_->allocate(bytes, what)) return at;
+    char text[96];
+    std::snprintf(text, sizeof(text), ": %.2f GiB asked for, %.2f GiB free of %.2f", gib(bytes),
+                  gib(memory_->free_size()), gib(memory_->size()));
+    throw Error("emulated card: out of memory for " + what + text);
+  }
+  /// Waits for the card's work, as cudaFree does.
+  void release(void* at) noexcept override {
+    THESPIS_ASSERT(!host_->schedule.captures());
+    host_->schedule.run_card(index_);
+    memory_->release(at);
+  }
+  void* allocate_host(size_t bytes, const std::string& what) override {
+    THESPIS_ASSERT(!host_->schedule.captures());
+    return host_->pinned.allocate(bytes, what);
+  }
+  /// Waits for nothing: whoever gives pinned memory back knows that no work uses it.
+  void release_host(void* at) noexcept override {
+    THESPIS_ASSERT(!host_->schedule.captures());
+    const auto piece = host_->pinned.around(at);
+    THESPIS_ASSERT(!host_->schedule.uses({piece.data(), piece.size()}));
+    host_->pinned.release(at);
+  }
+  std::unique_ptr<DeviceStream> make_stream() override {
+    return std::make_unique<Stream>(host_, memory_, index_);
+  }
+  CommunicatorId make_communicator_id() override { return host_->meetings.make_id(); }
+  std::unique_ptr<DeviceCommunicator> join(const CommunicatorId& id, uint32_t rank, uint32_t size,
+                                           std::chrono::milliseconds deadline) override {
+    return std::make_unique<Communicator>(host_, host_->meetings.find(id, size), rank, deadline);
+  }
+
+ private:
+  const std::shared_ptr<Host> host_;
+  const uint32_t index_;
+  const std::shared_ptr<Memory> memory_;
+};
+
+}  // namespace
+
+std::vector<std::shared_ptr<Device>> make_cards(uint32_t count, const CardOptions& options) {
+  const auto host = std::make_shared<Host>(options);
+  std::vector<std::shared_ptr<Device>> cards;
+  for (uint32_t i = 0; i < count; ++i)
+    cards.push_back(std::make_shared<Card>(host, i, options.memory));
+  return cards;
+}
+
+}  // namespace thespis::gpu::emulation
