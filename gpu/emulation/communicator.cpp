@@ -74,9 +74,11 @@ void Communicator::exchange(DeviceStream& stream, std::span<const SentPiece> sen
   }
   const SentPiece& own = send[rank_];
   if (own.bytes > 0 && own.at != receive[rank_].at) on.copy(receive[rank_].at, own.at, own.bytes);
-  on.add({.exchange = std::make_shared<Exchange>(
-              meeting_, rank_, std::vector<SentPiece>(send.begin(), send.end()),
-              std::vector<ReceivedPiece>(receive.begin(), receive.end()))});
+  // In the order of the calls, on whichever streams: as NCCL has it.
+  last_ = on.add({.after = last_,
+                  .exchange = std::make_shared<Exchange>(
+                      meeting_, rank_, std::vector<SentPiece>(send.begin(), send.end()),
+                      std::vector<ReceivedPiece>(receive.begin(), receive.end()))});
 }
 
 void Communicator::wait(DeviceStream& stream, const std::string& what) {

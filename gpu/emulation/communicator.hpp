@@ -44,6 +44,7 @@ class Communicator final : public DeviceCommunicator {
   const std::shared_ptr<Meeting> meeting_;
   const uint32_t rank_;
   const std::chrono::milliseconds deadline_;
+  Place last_ = {};  // After the latest exchange.
 };
 
 }  // namespace thespis::gpu::emulation

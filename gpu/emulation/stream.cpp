@@ -47,9 +47,11 @@ Stream::~Stream() {
   host_->schedule.remove(queue_);
 }
 
-void Stream::add(Step step) {
-  if (captures_) return captured_.push_back(std::move(step));
-  host_->schedule.add(queue_, std::move(step));
+Place Stream::add(Step step) {
+  if (!captures_) return host_->schedule.add(queue_, std::move(step));
+  THESPIS_ASSERT(step.exchange == nullptr);
+  captured_.push_back(std::move(step));
+  return {};
 }
 
 void Stream::add(std::function<void()> work) {
@@ -64,8 +66,9 @@ void Stream::upload(void* to, const void* from_host, size_t bytes) {
   if (bytes == 0) return;
   require(to, bytes);
   if (host_->pinned.has(from_host, bytes))
-    return add({.work = [to, from_host, bytes] { std::memcpy(to, from_host, bytes); },
-                .host = {from_host, bytes}});
+    return static_cast<void>(
+        add({.work = [to, from_host, bytes] { std::memcpy(to, from_host, bytes); },
+             .host = {from_host, bytes}}));
   THESPIS_ASSERT(!captures_);  // A graph would read it again at each launch.
   const auto* begin = static_cast<const uint8_t*>(from_host);
   add([to, kept = std::vector<uint8_t>(begin, begin + bytes)] {

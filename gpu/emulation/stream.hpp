@@ -59,8 +59,8 @@ class Stream final : public DeviceStream {
   void sum_lanes(const on_device::SumLanesArgs&) override;
   void adamw(const on_device::AdamWArgs&) override;
 
-  /// Adds a step, to the graph where one is being recorded.
-  void add(Step step);
+  /// Adds a step, to the graph where one is being recorded; the moment after it.
+  Place add(Step step);
   Place end() { return host_->schedule.end_of(queue_); }
   /// Ends the program where the memory is not this card's.
   void require(const void* at, size_t bytes) const;
