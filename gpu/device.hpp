@@ -59,6 +59,10 @@ class DeviceStream {
   virtual void launch(const DeviceGraph& graph) = 0;
 
   virtual void to_bf16(const float* in, size_t size, Bf16* out) = 0;
+  /// The halves of floats (gpu/split_float.hpp), each where it is asked for; sizes are multiples of
+  /// 8.
+  virtual void split_floats(const float* in, size_t size, Bf16* high, uint16_t* low) = 0;
+  virtual void join_floats(const Bf16* high, const uint16_t* low, size_t size, float* out) = 0;
   virtual void gather_rows(const Bf16* table, const int32_t* indices, size_t rows, uint32_t width,
                            Bf16* out) = 0;
   /// out[indices[i]] = in[i]; indices differ from each other.

@@ -253,16 +253,20 @@ struct SumLanesArgs {
   float* sums;
 };
 
+/// As gpu::AdamWArgs, to the bit, with float weights that are split (gpu/split_float.hpp);
+/// `weight_out` may be `weight_in`.
 struct AdamWArgs {
   const ParameterTile* tiles;
   uint32_t tile_count;
   const float* gradient;
-  float* master;
+  const Bf16* weight_in;
+  uint16_t* weight_low;  ///< In and out.
   float* m;
   float* v;
   Bf16* weight_out;
   float gradient_scale;
-  float beta1, beta2;
+  float beta1, rest1;  ///< rest = 1 - beta.
+  float beta2, rest2;
   float keep;  ///< 1 - learning rate * decay, where decay applies.
   float step_size;
   float inverse_sqrt_correction2;

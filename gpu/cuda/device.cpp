@@ -91,6 +91,12 @@ class Stream final : public DeviceStream {
   void to_bf16(const float* in, size_t size, Bf16* out) override {
     cuda::to_bf16(enter(), in, size, out);
   }
+  void split_floats(const float* in, size_t size, Bf16* high, uint16_t* low) override {
+    cuda::split_floats(enter(), in, size, high, low);
+  }
+  void join_floats(const Bf16* high, const uint16_t* low, size_t size, float* out) override {
+    cuda::join_floats(enter(), high, low, size, out);
+  }
   void gather_rows(const Bf16* table, const int32_t* indices, size_t rows, uint32_t width,
                    Bf16* out) override {
     cuda::gather_rows(enter(), table, indices, rows, width, out);

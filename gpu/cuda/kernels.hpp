@@ -32,6 +32,8 @@ void check(cudaError_t status, const char* what);
 cudaStream_t native(DeviceStream& stream);
 
 void to_bf16(cudaStream_t, const float* in, size_t size, Bf16* out);
+void split_floats(cudaStream_t, const float* in, size_t size, Bf16* high, uint16_t* low);
+void join_floats(cudaStream_t, const Bf16* high, const uint16_t* low, size_t size, float* out);
 void gather_rows(cudaStream_t, const Bf16* table, const int32_t* indices, size_t rows,
                  uint32_t width, Bf16* out);
 void scatter_rows(cudaStream_t, const Bf16* in, const int32_t* indices, size_t rows, uint32_t width,

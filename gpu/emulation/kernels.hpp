@@ -29,6 +29,8 @@ using on_device::SumLanesArgs;
 using on_device::WeightGradientArgs;
 
 void to_bf16(const float* in, size_t size, Bf16* out);
+void split_floats(const float* in, size_t size, Bf16* high, uint16_t* low);
+void join_floats(const Bf16* high, const uint16_t* low, size_t size, float* out);
 void gather_rows(const Bf16* table, const int32_t* indices, size_t rows, uint32_t width, Bf16* out);
 void scatter_rows(const Bf16* in, const int32_t* indices, size_t rows, uint32_t width, Bf16* out);
 void scatter_add_rows(const ScatterAddArgs&);

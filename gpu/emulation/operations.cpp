@@ -10,6 +10,12 @@ namespace thespis::gpu::emulation {
 void Stream::to_bf16(const float* in, size_t size, Bf16* out) {
   add([in, size, out] { emulation::to_bf16(in, size, out); });
 }
+void Stream::split_floats(const float* in, size_t size, Bf16* high, uint16_t* low) {
+  add([in, size, high, low] { emulation::split_floats(in, size, high, low); });
+}
+void Stream::join_floats(const Bf16* high, const uint16_t* low, size_t size, float* out) {
+  add([high, low, size, out] { emulation::join_floats(high, low, size, out); });
+}
 void Stream::gather_rows(const Bf16* table, const int32_t* indices, size_t rows, uint32_t width,
                          Bf16* out) {
   add([table, indices, rows, width, out] {

@@ -1,9 +1,10 @@
 // The arena's operations.
 
-#include <cmath>
+#include <bit>
 
 #include "gpu/emulation/bf16.hpp"
 #include "gpu/emulation/kernels.hpp"
+#include "gpu/split_float.hpp"
 
 namespace thespis::gpu::emulation {
 
@@ -28,21 +29,36 @@ void sum_lanes(const SumLanesArgs& a) {
   }
 }
 
+void split_floats(const float* in, size_t size, Bf16* high, uint16_t* low) {
+  THESPIS_ASSERT(size % 8 == 0);
+  for (const void* at : {static_cast<const void*>(in), static_cast<const void*>(high),
+                         static_cast<const void*>(low)})
+    require_aligned(at);
+  for (size_t i = 0; i < size; ++i) {
+    const SplitFloat s = split_float(std::bit_cast<uint32_t>(in[i]));
+    if (high != nullptr) high[i] = {s.high};
+    if (low != nullptr) low[i] = s.low;
+  }
+}
+
+void join_floats(const Bf16* high, const uint16_t* low, size_t size, float* out) {
+  THESPIS_ASSERT(size % 8 == 0);
+  for (size_t i = 0; i < size; ++i)
+    out[i] = std::bit_cast<float>(join_float({high[i].bits, low[i]}));
+}
+
 void adamw(const AdamWArgs& a) {
-  const float rest1 = 1.0f - a.beta1, rest2 = 1.0f - a.beta2;
   for (uint32_t t = 0; t < a.tile_count; ++t) {
     const ParameterTile& tile = a.tiles[t];
-    const float keep = tile.decays != 0 ? a.keep : 1.0f;
-    THESPIS_ASSERT(tile.size <= on_device::kTileSize && tile.size % 4 == 0);
-    require_aligned(a.master + tile.offset);
-    for (uint64_t i = tile.offset; i < tile.offset + tile.size; ++i) {
-      const float g = a.gradient[i] * a.gradient_scale;
-      a.m[i] = a.beta1 * a.m[i] + rest1 * g;
-      a.v[i] = a.beta2 * a.v[i] + rest2 * (g * g);
-      const float root = std::sqrt(a.v[i]) * a.inverse_sqrt_correction2 + a.epsilon;
-      a.master[i] = keep * a.master[i] - a.step_size * (a.m[i] / root);
-      a.weight_out[i] = rounded(a.master[i]);
-    }
+    THESPIS_ASSERT(tile.size <= on_device::kTileSize && tile.size % gpu::kLanes == 0);
+    const uint64_t at = tile.offset;
+    Floats weights(tile.size);
+    join_floats(a.weight_in + at, a.weight_low + at, tile.size, weights.data());
+    cpu_ops().adamw({a.gradient + at, weights.data(), weights.data(), a.m + at, a.v + at, tile.size,
+                     a.gradient_scale, a.beta1, a.rest1, a.beta2, a.rest2,
+                     tile.decays != 0 ? a.keep : 1.0f, a.step_size, a.inverse_sqrt_correction2,
+                     a.epsilon});
+    split_floats(weights.data(), tile.size, a.weight_out + at, a.weight_low + at);
   }
 }
 

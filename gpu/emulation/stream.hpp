@@ -33,6 +33,8 @@ class Stream final : public DeviceStream {
   void launch(const DeviceGraph& graph) override;
 
   void to_bf16(const float* in, size_t size, Bf16* out) override;
+  void split_floats(const float* in, size_t size, Bf16* high, uint16_t* low) override;
+  void join_floats(const Bf16* high, const uint16_t* low, size_t size, float* out) override;
   void gather_rows(const Bf16* table, const int32_t* indices, size_t rows, uint32_t width,
                    Bf16* out) override;
   void scatter_rows(const Bf16* in, const int32_t* indices, size_t rows, uint32_t width,

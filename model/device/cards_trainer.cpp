@@ -68,6 +68,14 @@ struct CardsTrainer::State {
     });
   }
 
+  /// All cards' weights of the present policy, where it will not be asked for them again: the next
+  /// version may take their place.
+  void let_go() const {
+    if (!policy->on_host() && policy.use_count() > 1) return;
+    for (const auto& model : cards.ranks) policy->leave_device(*model);
+    for (const auto& model : cards.samplers) policy->leave_device(*model);
+  }
+
   void receive(Receiver& receiver, const std::string& what) {
     DeviceArray<gpu::Bf16> arena = receiver.model->take_arena();
     share_weights(*receiver.stream, *receiver.cards, samples, ranks[0]->optimizer()->shards(),
@@ -96,7 +104,7 @@ struct CardsTrainer::State {
     for (Receiver& receiver : receivers)
       weights.emplace(receiver.model.get(), std::move(receiver.weights));
     policy = std::make_shared<const Policy>(*policy, std::move(weights),
-                                            fetch_masters(optimizers, policy->config()),
+                                            fetch_weights(optimizers, policy->config()),
                                             policy->version() + 1);
   }
 };
@@ -120,6 +128,7 @@ Trainer::StepStats CardsTrainer::step(std::span<const TrainItem> items, const Lo
   s.threads.parallel_for(s.ranks.size(), [&](size_t r) {
     stats[r] = s.ranks[r]->compute(items, loss, learning_rate);
   });
+  s.let_go();
   // Made before the ranks count the step.
   const std::string what = "the weights of step " + std::to_string(step_count() + 1);
   s.threads.parallel_for(s.ranks.size() + s.receivers.size(), [&](size_t i) {

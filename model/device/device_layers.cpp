@@ -8,16 +8,16 @@
 namespace thespis::model {
 
 DeviceLayers::DeviceLayers(std::shared_ptr<DeviceModel> model, const DeviceGroup& group,
-                           const Shards& shards, gpu::DeviceStream& compute)
+                           const DeviceOptimizer& optimizer, gpu::DeviceStream& compute)
     : model_(std::move(model)),
       group_(group),
-      shards_(shards),
-      own_(shards.of_rank(group.rank())),
+      optimizer_(optimizer),
+      shards_(optimizer.shards()),
+      own_(shards_.of_rank(group.rank())),
       units_(model_->plan(), WeightLayout::of(model_->plan().config())),
       compute_(compute),
       transfer_(model_->device()->make_stream()),
-      reduction_(model_->device(), group_, shards_),
-      weights_(model_->device(), own_.size(), "weights") {}
+      reduction_(model_->device(), group_, shards_) {}
 
 void DeviceLayers::begin(float* total, const std::string& step) {
   total_ = total;
@@ -95,7 +95,7 @@ void DeviceLayers::fetch(uint32_t unit) {
   const Shards::Range& range = units_.units()[unit].range;
   Held held{take(idle_weights_, range.size(), *transfer_, "a layer's weights"),
             transfer_->make_event()};
-  gather_weights(*transfer_, group_, shards_, range, own_weights(),
+  gather_weights(*transfer_, group_, shards_, range, optimizer_.shared_weights(),
                  held.buffer.array.data() - range.begin, "weights for " + step_);
   transfer_->record(*held.ready);
   held_.emplace(unit, std::move(held));

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "model/device/device_optimizer.hpp"
 #include "model/device/device_parameters.hpp"
 #include "model/device/device_rank.hpp"
 #include "model/engine/weight_units.hpp"
@@ -19,11 +20,10 @@ namespace thespis::model {
 class DeviceLayers final : public DeviceParameters {
  public:
   /// Work on the weights is enqueued on `compute`. All references outlive this.
-  DeviceLayers(std::shared_ptr<DeviceModel> model, const DeviceGroup& group, const Shards& shards,
-               gpu::DeviceStream& compute);
+  /// `optimizer` has the own shard of the weights; who writes it waits for it.
+  DeviceLayers(std::shared_ptr<DeviceModel> model, const DeviceGroup& group,
+               const DeviceOptimizer& optimizer, gpu::DeviceStream& compute);
 
-  /// The own shard of the weights in bf16, as an array of the arena. Who writes it waits for it.
-  gpu::Bf16* own_weights() const { return weights_.data() - own_.begin; }
   /// A step begins: its gradients go to `total`, an array of the arena that has the own shard.
   void begin(float* total, const std::string& step);
   /// Whoever uses `total` or the weights next waits for what is under way.
@@ -59,13 +59,13 @@ class DeviceLayers final : public DeviceParameters {
 
   const std::shared_ptr<DeviceModel> model_;
   const DeviceGroup& group_;
+  const DeviceOptimizer& optimizer_;
   const Shards& shards_;
   const Shards::Range own_;
   const WeightUnits units_;
   gpu::DeviceStream& compute_;
   std::unique_ptr<gpu::DeviceStream> transfer_;
   DeviceReduction reduction_;
-  DeviceArray<gpu::Bf16> weights_;  // Of the own shard.
   std::vector<Buffer<gpu::Bf16>> idle_weights_;
   std::vector<Buffer<float>> idle_gradients_;
   std::map<uint32_t, Held> held_;  // By unit.

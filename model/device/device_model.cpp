@@ -5,13 +5,14 @@
 #include <set>
 #include <string>
 
+#include "model/device/split_weights.hpp"
+#include "runtime/base/assert.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/env/random.hpp"
 
 namespace thespis::model {
 namespace {
 
-constexpr size_t kUploadFloats = size_t{64} << 20;
 // Rows at which a product is compared with itself: a decode step's, a prefill's, a training's.
 constexpr uint32_t kCheckedRows[] = {1, 8, 64, 256, 1024};
 constexpr uint32_t kRowsMax = 4096;
@@ -19,7 +20,12 @@ constexpr uint32_t kRowsMax = 4096;
 }  // namespace
 
 DeviceWeights::~DeviceWeights() {
-  model_->give_back(std::move(arena_));
+  if (arena_.data() != nullptr) model_->give_back(std::move(arena_));
+}
+
+DeviceArray<gpu::Bf16> DeviceWeights::take(std::shared_ptr<const DeviceWeights> last) {
+  THESPIS_ASSERT(last.use_count() == 1);
+  return std::move(last->arena_);
 }
 
 std::shared_ptr<DeviceModel> DeviceModel::make(std::shared_ptr<gpu::Device> device,
@@ -47,15 +53,7 @@ std::shared_ptr<const DeviceWeights> DeviceModel::weights_of(const Policy& polic
 std::shared_ptr<const DeviceWeights> DeviceModel::upload(const Policy& policy) {
   const Weights& weights = policy.weights();
   DeviceArray<gpu::Bf16> arena = take_arena();
-  const size_t piece = std::min<size_t>(kUploadFloats, arena_size_);
-  DeviceArray<float> staging(device_, piece, "weights on their way to the device");
-  const auto stream = device_->make_stream();
-  for (size_t at = 0; at < arena_size_; at += piece) {
-    const size_t count = std::min(piece, arena_size_ - at);
-    stream->upload(staging.data(), weights.arena.data() + at, count * sizeof(float));
-    stream->to_bf16(staging.data(), count, arena.data() + at);
-  }
-  stream->synchronize();
+  upload_split(device_, *device_->make_stream(), weights.arena.span(), arena.data(), nullptr);
   return std::make_shared<const DeviceWeights>(shared_from_this(), std::move(arena));
 }
 

@@ -26,9 +26,13 @@ class DeviceWeights {
   const gpu::Bf16* at(uint64_t offset) const { return arena_.data() + offset; }
   const DeviceModel& model() const { return *model_; }
 
+  /// The memory of weights that nobody but the caller holds, their contents still there: for the
+  /// next version.
+  static DeviceArray<gpu::Bf16> take(std::shared_ptr<const DeviceWeights> last);
+
  private:
   std::shared_ptr<DeviceModel> model_;
-  DeviceArray<gpu::Bf16> arena_;
+  mutable DeviceArray<gpu::Bf16> arena_;  // Moved from when it is taken.
 };
 
 class DeviceModel : public std::enable_shared_from_this<DeviceModel> {

@@ -5,35 +5,45 @@
 #include <string>
 #include <utility>
 
+#include "model/device/split_weights.hpp"
 #include "model/engine/optimizer.hpp"
+#include "runtime/base/assert.hpp"
 #include "runtime/base/error.hpp"
 
 namespace thespis::model {
 
-DeviceOptimizer::DeviceOptimizer(std::shared_ptr<DeviceModel> model, const Weights& initial,
+DeviceOptimizer::DeviceOptimizer(std::shared_ptr<DeviceModel> model, const Policy& initial,
                                  AdamWOptions options, Zero zero, DeviceGroup group,
                                  gpu::DeviceStream& stream)
     : model_(std::move(model)),
-      layout_(initial.layout),
+      layout_(WeightLayout::of(initial.config())),
       options_(options),
       zero_(zero),
       group_(std::move(group)),
       shards_(Shards::of(layout_, group_.ranks())),
       own_(shards_.of_rank(group_.rank())),
       stream_(stream),
-      gradient_(model_->device(), zero == Zero::kWeights ? own_.size() : model_->arena_size(),
+      gradient_(model_->device(), shares_weights() ? own_.size() : model_->arena_size(),
                 "gradients"),
-      masters_(model_->device(), own_.size(), "the optimizer's weights"),
       m_(model_->device(), own_.size(), "the optimizer's first moments"),
       v_(model_->device(), own_.size(), "the optimizer's second moments"),
+      low_(model_->device(), own_.size(), "the low halves of the optimizer's weights"),
       reduction_(model_->device(), group_, shards_) {
   check(options_);
   make_tiles();
+  if (shares_weights()) shard_ = {model_->device(), own_.size(), "a shard of the weights"};
   stream_.zero(gradient_.data(), gradient_.bytes());
-  stream_.upload(masters_.data(), initial.arena.data() + own_.begin, masters_.bytes());
   stream_.zero(m_.data(), m_.bytes());
   stream_.zero(v_.data(), v_.bytes());
-  stream_.synchronize();
+  set_weights(initial);
+}
+
+void DeviceOptimizer::set_weights(const Policy& policy) {
+  high_.reset();  // First, so that both need not fit.
+  if (!shares_weights()) high_ = model_->weights_of(policy);
+  const auto own = policy.weights().arena.span().subspan(own_.begin, own_.size());
+  upload_split(model_->device(), stream_, own, shares_weights() ? shard_.data() : nullptr,
+               low_.data());
 }
 
 void DeviceOptimizer::make_tiles() {
@@ -82,29 +92,55 @@ double DeviceOptimizer::reduce() {
   return std::sqrt(total);
 }
 
-void DeviceOptimizer::update(double gradient_norm, double learning_rate, gpu::Bf16* weights_out) {
+std::shared_ptr<const DeviceWeights> DeviceOptimizer::update(double gradient_norm,
+                                                             double learning_rate,
+                                                             const Policy* former) {
   const std::lock_guard lock(mutex_);
+  const std::string what = "the weights of step " + std::to_string(step_count_ + 1);
+  // Where it and this are all that hold them, nobody computes with them, and nobody will.
+  if (former != nullptr) former->leave_device(*model_);
+  if (shares_weights()) {
+    adamw(shared_weights(), whole(shard_), gradient_norm, learning_rate);
+    DeviceArray<gpu::Bf16> arena;
+    if (group_.rank_samples()) arena = model_->take_arena();
+    share(shared_weights(), arena.data(), what);
+    if (!group_.rank_samples()) return nullptr;
+    return std::make_shared<const DeviceWeights>(model_, std::move(arena));
+  }
+  THESPIS_ASSERT(high_ != nullptr);
+  const gpu::Bf16* from = high_->at(0);
+  DeviceArray<gpu::Bf16> arena =
+      high_.use_count() == 1 ? DeviceWeights::take(std::move(high_)) : model_->take_arena();
+  adamw(from, arena.data(), gradient_norm, learning_rate);
+  share(arena.data(), arena.data(), what);
+  high_ = std::make_shared<const DeviceWeights>(model_, std::move(arena));
+  return high_;
+}
+
+void DeviceOptimizer::adamw(const gpu::Bf16* from, gpu::Bf16* to, double gradient_norm,
+                            double learning_rate) {
   const AdamWFactors f = factors(options_, step_count_ + 1, gradient_norm, learning_rate);
-  stream_.adamw({tiles_.data(), static_cast<uint32_t>(tiles_.size()), gradient(), whole(masters_),
-                 whole(m_), whole(v_), weights_out, f.gradient_scale, f.beta1, f.beta2, f.keep,
-                 f.step_size, f.inverse_sqrt_correction2, f.epsilon});
+  stream_.adamw({tiles_.data(), static_cast<uint32_t>(tiles_.size()), gradient(), from, whole(low_),
+                 whole(m_), whole(v_), to, f.gradient_scale, f.beta1, f.rest1, f.beta2, f.rest2,
+                 f.keep, f.step_size, f.inverse_sqrt_correction2, f.epsilon});
   stream_.synchronize();
   ++step_count_;
 }
 
-void DeviceOptimizer::write_weights(gpu::Bf16* weights_out) {
-  stream_.to_bf16(masters_.data(), own_.size(), weights_out + own_.begin);
-  stream_.synchronize();
+void DeviceOptimizer::share(const gpu::Bf16* own, gpu::Bf16* all, const std::string& what) {
+  if (group_.cards == nullptr) return;
+  share_weights(stream_, *group_.cards, group_.samples, shards_, own, all, what);
+  group_.wait(stream_, what);
 }
 
-void DeviceOptimizer::masters(uint64_t step, std::span<float> arena) {
+void DeviceOptimizer::weights(uint64_t step, std::span<float> arena) {
   const std::lock_guard lock(mutex_);
   if (step != step_count_)
     throw Error("device: the weights of optimizer step " + std::to_string(step) +
                 " are gone: step " + std::to_string(step_count_) + " has replaced them");
-  const auto stream = model_->device()->make_stream();
-  stream->download(arena.data() + own_.begin, masters_.data(), masters_.bytes());
-  stream->synchronize();
+  const gpu::Bf16* high = shares_weights() ? shard_.data() : high_->at(own_.begin);
+  download_joined(model_->device(), *model_->device()->make_stream(), high, low_.data(),
+                  arena.subspan(own_.begin, own_.size()));
 }
 
 void DeviceOptimizer::download(const DeviceArray<float>& shard, std::span<float> arena) {
@@ -113,18 +149,17 @@ void DeviceOptimizer::download(const DeviceArray<float>& shard, std::span<float>
   stream_.synchronize();
 }
 
-void DeviceOptimizer::restore(const Weights& masters, std::span<const float> first_moment,
+void DeviceOptimizer::restore(const Policy& policy, std::span<const float> first_moment,
                               std::span<const float> second_moment, uint64_t step_count) {
   for (const auto& moment : {first_moment, second_moment}) check_moment(layout_, moment);
   const std::lock_guard lock(mutex_);
-  stream_.upload(masters_.data(), masters.arena.data() + own_.begin, masters_.bytes());
   stream_.upload(m_.data(), first_moment.data() + own_.begin, m_.bytes());
   stream_.upload(v_.data(), second_moment.data() + own_.begin, v_.bytes());
-  stream_.synchronize();
+  set_weights(policy);
   step_count_ = step_count;
 }
 
-Policy::Fetch fetch_masters(const std::vector<std::shared_ptr<DeviceOptimizer>>& ranks,
+Policy::Fetch fetch_weights(const std::vector<std::shared_ptr<DeviceOptimizer>>& ranks,
                             const ModelConfig& config) {
   std::vector<std::weak_ptr<DeviceOptimizer>> optimizers(ranks.begin(), ranks.end());
   return [optimizers = std::move(optimizers), config, step = ranks[0]->step_count()] {
@@ -132,7 +167,7 @@ Policy::Fetch fetch_masters(const std::vector<std::shared_ptr<DeviceOptimizer>>&
     for (const auto& weak : optimizers) {
       const auto optimizer = weak.lock();
       if (optimizer == nullptr) throw Error("device: the trainer that had these weights is gone");
-      optimizer->masters(step, weights->arena.span());
+      optimizer->weights(step, weights->arena.span());
     }
     return weights;
   };

@@ -1,7 +1,7 @@
 #pragma once
 // One of several cards that train a model together: its place among them, and what they exchange.
-// Each rank keeps the masters and the moments of its own shard only (ZeRO-1, Rajbhandari et al.
-// 2020, arXiv 1910.02054), with ZeRO-3 also gradients and bf16 weights of no other.
+// Each rank keeps the float weights and the moments of its own shard only (ZeRO-1, Rajbhandari
+// et al. 2020, arXiv 1910.02054), with ZeRO-3 also gradients and bf16 weights of no other.
 
 #include <memory>
 #include <string>

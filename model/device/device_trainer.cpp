@@ -35,14 +35,16 @@ struct DeviceTrainer::State {
         group(std::move(with)),
         stream(model->device()->make_stream()),
         executor(model, DeviceExecutor::Purpose::kTraining, *stream),
-        optimizer(std::make_shared<DeviceOptimizer>(model, policy->weights(), options, zero, group,
-                                                    *stream)),
+        optimizer(std::make_shared<DeviceOptimizer>(model, *policy, options, zero, group, *stream)),
         memory(model->device()) {
-    if (zero != Zero::kWeights || group.ranks() == 1) return;
-    layers = std::make_unique<DeviceLayers>(model, group, optimizer->shards(), *stream);
-    optimizer->write_weights(layers->own_weights());
+    if (optimizer->shares_weights())
+      layers = std::make_unique<DeviceLayers>(model, group, *optimizer, *stream);
   }
 
+  /// The present policy, if it will not be asked for the device's weights again.
+  const Policy* can_let_go() const {
+    return policy->on_host() || policy.use_count() == 1 ? policy.get() : nullptr;
+  }
   std::string next_step() const { return "step " + std::to_string(optimizer->step_count() + 1); }
 
   /// Forward, loss and backward of one micro-batch.
@@ -203,22 +205,11 @@ Trainer::StepStats DeviceTrainer::compute(std::span<const TrainItem> items,
 
 void DeviceTrainer::update(double gradient_norm, double learning_rate) {
   State& s = *state_;
-  const std::string what = "the weights of " + s.next_step();
+  auto made = s.optimizer->update(gradient_norm, learning_rate, s.can_let_go());
   Policy::OnDevices weights;
-  DeviceArray<gpu::Bf16> arena;
-  if (s.group.rank_samples()) arena = s.model->take_arena();
-  gpu::Bf16* const own = s.layers ? s.layers->own_weights() : arena.data();
-  s.optimizer->update(gradient_norm, learning_rate, own);
-  if (s.group.cards != nullptr) {
-    share_weights(*s.stream, *s.group.cards, s.group.samples, s.optimizer->shards(), own,
-                  arena.data(), what);
-    s.group.wait(*s.stream, what);
-  }
-  if (s.group.rank_samples())
-    weights.emplace(s.model.get(),
-                    std::make_shared<const DeviceWeights>(s.model, std::move(arena)));
+  if (made != nullptr) weights.emplace(s.model.get(), std::move(made));
   s.policy = std::make_shared<const Policy>(*s.policy, std::move(weights),
-                                            fetch_masters({s.optimizer}, s.policy->config()),
+                                            fetch_weights({s.optimizer}, s.policy->config()),
                                             s.policy->version() + 1);
 }
 
@@ -246,8 +237,9 @@ void DeviceTrainer::restore(std::shared_ptr<const Policy> policy,
                             std::span<const float> first_moment,
                             std::span<const float> second_moment, uint64_t step_count) {
   check_same_model(*policy, *state_->policy);
-  state_->optimizer->restore(policy->weights(), first_moment, second_moment, step_count);
-  if (state_->layers) state_->optimizer->write_weights(state_->layers->own_weights());
+  if (state_->can_let_go() != nullptr && policy != state_->policy)
+    state_->policy->leave_device(*state_->model);
+  state_->optimizer->restore(*policy, first_moment, second_moment, step_count);
   state_->policy = std::move(policy);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // model/engine/trainer.hpp on devices: the same promises, micro-batches one after another. The
 // policy of a step lives there; its weights come to the host when they are asked for, until the
-// next step replaces the masters.
+// next step replaces them.
 //   DT-1  Rank r of several computes gradient lane r; one rank computes all of `limits.lanes`. So a
 //         step of n ranks and one of a single rank with n lanes give the same bits, with ZeRO-1
 //         and with ZeRO-3 (where lanes are added round by round).
@@ -41,7 +41,7 @@ class DeviceTrainer {
   std::span<const float> first_moment() const;
   std::span<const float> second_moment() const;
   uint64_t step_count() const;
-  /// Of the masters; shared with the policies made here, which ask it for their weights.
+  /// Of the float weights; shared with the policies made here, which ask it for theirs.
   const std::shared_ptr<DeviceOptimizer>& optimizer() const;
   void restore(std::shared_ptr<const Policy> policy, std::span<const float> first_moment,
                std::span<const float> second_moment, uint64_t step_count);

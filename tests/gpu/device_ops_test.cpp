@@ -1,6 +1,7 @@
 // The device's operations against the CPU's, on inputs that bf16 holds exactly: what differs is
 // the rounding of results.
 
+#include <bit>
 #include <catch2/catch_test_macros.hpp>
 #include <numeric>
 
@@ -289,14 +290,28 @@ TEST_CASE_METHOD(Fixture, "device: swiglu, embeddings, and rows that come back")
   CHECK(distance(card.get(sums, table.size()), table) < kFloat);
 }
 
-TEST_CASE_METHOD(Fixture, "device: AdamW, and the squares of a gradient") {
+TEST_CASE_METHOD(Fixture, "device: AdamW's bits are the CPU's, its weights split; squares") {
   const uint32_t size = 70'000;
-  const Floats g = test::normals(random, size), w = test::normals(random, size);
-  Floats m = test::normals(random, size), v = test::normals(random, size), out(size);
+  const Floats g = test::normals(random, size);
+  Floats w = test::normals(random, size), out(size);
+  Floats m = test::normals(random, size), v = test::normals(random, size);
   for (float& x : v) x = x * x;
+  // Ties, just below and just above, of both parities.
+  for (uint32_t i = 0; i < 60; ++i)
+    w[i] = std::bit_cast<float>(0x3f800000u + (i / 3 << 16) + 0x7fffu + i % 3);
   auto *dm = card.put(m), *dv = card.put(v), *dw = card.put(w), *dg = card.put(g);
-  auto* bits = card.make<gpu::Bf16>(size);
-  const std::vector<gpu::on_device::ParameterTile> tiles{{0, 65'536, 1}, {65'536, 4'464, 1}};
+  auto *high = card.make<gpu::Bf16>(size), *next = card.make<gpu::Bf16>(size);
+  auto* low = card.make<uint16_t>(size);
+  stream.split_floats(dw, size, high, low);
+  stream.split_floats(dw, size, next, nullptr);
+  const Floats rounded = card.get_bf16(high, size);
+  CHECK(distance(rounded, w) < 3e-3);
+  CHECK(test::same_bits(card.get_bf16(next, size), rounded));
+  auto* joined = card.make<float>(size);
+  stream.join_floats(high, low, size, joined);
+  CHECK(test::same_bits(card.get(joined, size), w));
+
+  const std::vector<gpu::on_device::ParameterTile> tiles{{0, 65'536, 1}, {65'536, 4'464, 0}};
   auto* t = card.put(tiles);
   auto* squares = card.make<double>(2);
   stream.squares({dg, t, 2, squares});
@@ -304,11 +319,19 @@ TEST_CASE_METHOD(Fixture, "device: AdamW, and the squares of a gradient") {
   double expected = 0;
   for (const float x : g) expected += double{x} * double{x};
   CHECK(std::abs(parts[0] + parts[1] - expected) < 1e-6 * expected);
-  stream.adamw({t, 2, dg, dw, dm, dv, bits, 0.5f, 0.9f, 0.99f, 0.999f, 1e-2f, 1.3f, 1e-8f});
-  cpu.adamw({g.data(), w.data(), out.data(), m.data(), v.data(), size - size % 16, 0.5f, 0.9f, 0.1f,
-             0.99f, 0.01f, 0.999f, 1e-2f, 1.3f, 1e-8f});
-  CHECK(distance(card.get(dw, size), out) < kFloat);
-  CHECK(distance(card.get(dm, size), m) < kFloat);
-  CHECK(distance(card.get(dv, size), v) < kFloat);
-  CHECK(distance(card.get_bf16(bits, size), test::rounded(card.get(dw, size))) == 0);
+  for (const bool in_place : {false, true}) {
+    for (const auto& [offset, count, decays] : tiles)
+      cpu.adamw({g.data() + offset, w.data() + offset, out.data() + offset, m.data() + offset,
+                 v.data() + offset, count, 0.5f, 0.9f, 0.1f, 0.99f, 0.01f, decays ? 0.999f : 1.0f,
+                 1e-2f, 1.3f, 1e-8f});
+    auto* to = in_place ? high : next;
+    stream.adamw({t, 2, dg, high, low, dm, dv, to, 0.5f, 0.9f, 0.1f, 0.99f, 0.01f, 0.999f, 1e-2f,
+                  1.3f, 1e-8f});
+    stream.join_floats(to, low, size, joined);
+    CHECK(test::same_bits(card.get(joined, size), out));
+    CHECK(test::same_bits(card.get(dm, size), m));
+    CHECK(test::same_bits(card.get(dv, size), v));
+    stream.copy(high, to, in_place ? 0 : size * sizeof(gpu::Bf16));
+    w = out;
+  }
 }

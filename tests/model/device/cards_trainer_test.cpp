@@ -170,3 +170,63 @@ TEST_CASE_METHOD(Fixture, "cards: a single card is a group of one") {
   group->step(batch, kCrossEntropy, kLearningRate);
   require_same_state(one, *group);
 }
+
+TEST_CASE_METHOD(Fixture, "cards: weights are updated in place where nobody else has them") {
+  const auto cards = test::cards(3, test::every_order());
+  const Zero zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
+  CAPTURE(zero);
+  make(0);
+  std::vector<std::shared_ptr<DeviceModel>> all;
+  for (const auto& card : cards) all.push_back(model_on(card));
+  const auto group =
+      trainer({{all[0], all[1]}, {all[2]}, {true, true}}, initial, {}, kTokens, zero);
+  const auto places = [&] {
+    std::vector<const gpu::Bf16*> at;
+    for (const auto& model : all) at.push_back(model->weights_of(*group->policy())->at(0));
+    return at;
+  };
+  const auto batch = items(20);
+  group->step(batch, kCrossEntropy, kLearningRate);
+  const auto first = places();
+  group->step(batch, kCrossEntropy, kLearningRate);
+  CHECK(places() == first);
+  // Whoever has a version keeps it, on every card.
+  const auto held = group->policy();
+  const ScoreItem asked{batch[0].prompt, batch[0].completion, 1};
+  const auto score = [&](const Policy& policy) {
+    std::vector<std::vector<float>> scores;
+    for (const auto& model : all)
+      scores.push_back(DeviceScorer(model).score(policy, {&asked, 1})[0].logprobs);
+    return scores;
+  };
+  const auto before = score(*held);
+  group->step(batch, kCrossEntropy, kLearningRate);
+  const auto next = places();
+  for (size_t i = 0; i < all.size(); ++i) CHECK(next[i] != first[i]);
+  CHECK(score(*held) == before);
+  CHECK(score(*group->policy()) != before);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "cards: three and four ranks take the steps of as many lanes of one card") {
+  const auto cards = test::cards(4, test::every_order());
+  const uint32_t ranks = GENERATE(3u, 4u);
+  const size_t family = GENERATE(size_t{0}, size_t{3});
+  const Zero zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
+  CAPTURE(ranks, family, zero, test::seed());
+  make(family);
+  Cards on;
+  for (uint32_t r = 0; r < ranks; ++r) {
+    on.ranks.push_back(model_on(cards[r]));
+    on.ranks_sample.push_back(r == 1);
+  }
+  DeviceTrainer one(model_on(cards[0]), initial, {.weight_decay = 0.1},
+                    {.micro_batch_tokens = kTokens, .lanes = ranks}, zero);
+  const auto many = trainer(std::move(on), initial, {.weight_decay = 0.1}, kTokens, zero);
+  for (uint32_t s = 0; s < kSteps; ++s) {
+    const auto batch = items(s == 1 ? 2 : 40);  // Two items: some ranks have none.
+    CHECK(one.step(batch, kCrossEntropy, kLearningRate).grad_norm ==
+          many->step(batch, kCrossEntropy, kLearningRate).grad_norm);
+  }
+  require_same_state(one, *many);
+}

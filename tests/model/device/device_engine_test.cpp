@@ -8,6 +8,7 @@
 #include "model/device/device_generator.hpp"
 #include "model/device/device_scorer.hpp"
 #include "model/device/device_trainer.hpp"
+#include "runtime/base/error.hpp"
 #include "tests/model/engine/models.hpp"
 #include "tests/support/card.hpp"
 #include "tests/support/seeds.hpp"
@@ -228,4 +229,39 @@ TEST_CASE_METHOD(Fixture,
   std::vector<uint64_t> versions(10, 7);
   versions.resize(30, 8);
   CHECK(finished[1].versions == versions);
+}
+
+TEST_CASE_METHOD(Fixture, "device: weights are updated in place where nobody else has them") {
+  const Made m = make(0);
+  const std::vector<TrainItem> items{{{1, 2}, {4, 5, 6}, 1}};
+  DeviceTrainer trainer(m.model, m.policy, {}, {});
+  const auto at = [&] { return m.model->weights_of(*trainer.policy())->at(0); };
+  const gpu::Bf16* first = at();
+  trainer.step(items, kCrossEntropy, 1e-2);  // The host has the first ones.
+  CHECK(at() == first);
+  trainer.step(items, kCrossEntropy, 1e-2);  // Nobody has the second.
+  CHECK(at() == first);
+
+  // A generator that computes with a version keeps it, as does whoever may ask a policy for it.
+  const auto former = trainer.policy();
+  SequenceRequest r;
+  r.prompt = {1, 2, 5};
+  r.max_tokens = 30;
+  DeviceGenerator generator(m.model, former, {.slots = 1, .context_max = 256});
+  generator.add(r);
+  generator.step();
+  trainer.step(items, kCrossEntropy, 1e-2);
+  CHECK(at() != first);
+  std::vector<FinishedSequence> finished;
+  while (finished.empty()) finished = generator.step();
+  const ScoreItem item{r.prompt, finished[0].tokens, 1};
+  DeviceScorer scorer(m.model);
+  CHECK(scorer.score(*former, {&item, 1})[0].logprobs == finished[0].logprobs);
+  CHECK_THROWS_AS(former->weights(), Error);  // The host never had them.
+  // A step of length 0 leaves every bit: what goes to the host and comes back in halves is whole.
+  DeviceTrainer probe(m.model, trainer.policy(), {.beta1 = 0, .clip_grad_norm = 0}, {});
+  const auto before = trainer.policy();
+  const auto weights = before->shared_weights();
+  probe.step(items, kCrossEntropy, 0);
+  CHECK(probe.policy()->weights().checksum() == weights->checksum());
 }
