@@ -82,11 +82,12 @@ int run_pretrain(const PretrainArguments& arguments) {
               static_cast<unsigned long>(weights->layout.parameter_count()),
               static_cast<unsigned long>(p.tokens), threads.thread_count(), out.c_str());
   const auto engine = make_engine(recipe.engine, threads);
-  const auto trainer = engine->make_trainer(
-      std::make_shared<const model::Policy>(weights, 0),
-      {p.beta1, p.beta2, p.epsilon, p.weight_decay, p.clip_grad_norm},
-      {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes},
-      ranks_of(recipe.train));
+  const auto trainer =
+      engine->make_trainer(std::make_shared<const model::Policy>(weights, 0),
+                           {p.beta1, p.beta2, p.epsilon, p.weight_decay, p.clip_grad_norm},
+                           {static_cast<uint32_t>(recipe.train.micro_batch_tokens),
+                            recipe.train.grad_lanes, p.model.context_length},
+                           ranks_of(recipe.train));
   const env::RealClock clock;
   const auto started = clock.now();
   const uint64_t batch_tokens = uint64_t{p.batch_sequences} * p.model.context_length;

@@ -113,14 +113,6 @@ class Device {
                                                    std::chrono::milliseconds deadline) = 0;
 };
 
-/// Bytes of scratch for an attend() of runs of one row each with at most `keys_max` keys; cleared
-/// once, after it was made.
-constexpr size_t attend_scratch_bytes(const AttendShape& s, size_t runs, uint32_t keys_max) {
-  const size_t pieces = (keys_max + on_device::kAttendPiece - 1) / on_device::kAttendPiece;
-  return runs * s.heads * pieces * (size_t{s.head_dim} + 2) * sizeof(float) +
-         on_device::kAttendCounts * sizeof(uint32_t);
-}
-
 /// Card `index`, through libthespis_cuda.so beside the program. InputError where there is no such
 /// card or the program was built without CUDA: what is lacking and how to get it.
 std::shared_ptr<Device> open_device(uint32_t index);

@@ -75,7 +75,7 @@ std::unique_ptr<Trainer> DeviceEngine::make_trainer(std::shared_ptr<const model:
       cards.ranks_sample.push_back(sampler_cards_.contains(first_card_ + r));
   }
   if (count + cards.samplers.size() == 1) {
-    const model::TrainerLimits one_lane{limits.micro_batch_tokens, 1};
+    const model::TrainerLimits one_lane{limits.micro_batch_tokens, 1, limits.sequence_max};
     return std::make_unique<TrainerOf<model::DeviceTrainer>>(cards.ranks[0], std::move(initial),
                                                              options, one_lane, ranks.zero);
   }

@@ -30,6 +30,9 @@ class Decoder {
   virtual bool cancel(uint64_t id) = 0;
   virtual std::vector<model::FinishedSequence> step() = 0;
   virtual std::vector<int32_t> tokens_of(uint64_t id) const = 0;
+  /// Where no sequence is in flight: the policy may be let go; install() comes before the next
+  /// add().
+  virtual void rest() {}
 };
 
 /// Takes optimizer steps (model/engine/trainer.hpp says what holds of it).

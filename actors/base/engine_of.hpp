@@ -23,6 +23,9 @@ class DecoderOf final : public Decoder {
   bool cancel(uint64_t id) override { return generator_.cancel(id); }
   std::vector<model::FinishedSequence> step() override { return generator_.step(); }
   std::vector<int32_t> tokens_of(uint64_t id) const override { return generator_.tokens_of(id); }
+  void rest() override {
+    if constexpr (requires { generator_.rest(); }) generator_.rest();
+  }
 
  private:
   Generator generator_;

@@ -32,6 +32,13 @@ struct Learner::Sequence {
   bool one_version = false;  ///< All of it, under the temperature that it is trained with.
 };
 
+model::TrainerLimits trainer_limits(const config::Recipe& recipe) {
+  return {
+      .micro_batch_tokens = static_cast<uint32_t>(recipe.train.micro_batch_tokens),
+      .lanes = recipe.train.grad_lanes,
+      .sequence_max = recipe.rollout.max_prompt_length + recipe.rollout.max_response_length - 1};
+}
+
 Learner::Learner(const config::Recipe& recipe, std::shared_ptr<const model::Policy> initial,
                  Engine& engine, const TrainerRanks& ranks)
     : train_(recipe.train),
@@ -39,12 +46,10 @@ Learner::Learner(const config::Recipe& recipe, std::shared_ptr<const model::Poli
       loss_(LossOptions::of(recipe.train)),
       engine_(engine),
       is_first_(ranks.has_first()),
-      trainer_(engine.make_trainer(
-          initial,
-          {recipe.train.beta1, recipe.train.beta2, recipe.train.epsilon, recipe.train.weight_decay,
-           recipe.train.clip_grad_norm},
-          {static_cast<uint32_t>(recipe.train.micro_batch_tokens), recipe.train.grad_lanes},
-          ranks)),
+      trainer_(engine.make_trainer(initial,
+                                   {recipe.train.beta1, recipe.train.beta2, recipe.train.epsilon,
+                                    recipe.train.weight_decay, recipe.train.clip_grad_norm},
+                                   trainer_limits(recipe), ranks)),
       reference_(initial),
       recent_{initial} {
   temperature_ = static_cast<float>(recipe.rollout.temperature);
@@ -180,6 +185,7 @@ StepReport Learner::step(const Batch& batch) {
     uint64_t compared = 0, mismatches = 0;
   };
   std::vector<Slot> slots(sequences.size());
+  if (train_.max_age == 0) recent_.clear();
   const auto stats = trainer_->step(
       items,
       [&](size_t i, std::span<const float> logprobs, std::span<const float> entropies,
@@ -219,7 +225,7 @@ StepReport Learner::step(const Batch& batch) {
   report.clip_fraction = sum.clip_fraction();
   report.loss = sum.loss();
   report.grad_norm = stats.grad_norm;
-  if (is_first_) count_mismatches(sequences, report);
+  if (is_first_) count_mismatches(sequences, version, report);
 
   const auto policy = trainer_->policy();
   report.policy_version = policy->version();
@@ -234,8 +240,8 @@ StepReport Learner::step(const Batch& batch) {
   return report;
 }
 
-void Learner::count_mismatches(const std::vector<Sequence>& sequences, StepReport& report) const {
-  const uint64_t current = recent_.back()->version();
+void Learner::count_mismatches(const std::vector<Sequence>& sequences, uint64_t current,
+                               StepReport& report) const {
   size_t left = kRecomputedSequences;
   for (const Sequence& q : sequences) {
     if (left == 0) return;

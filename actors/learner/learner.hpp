@@ -20,6 +20,9 @@
 
 namespace thespis::learner {
 
+/// What a step of the recipe is made of.
+model::TrainerLimits trainer_limits(const config::Recipe& recipe);
+
 class Learner {
  public:
   /// One of `ranks`, which all do the same. The reports of the first alone are whole.
@@ -45,7 +48,8 @@ class Learner {
  private:
   struct Sequence;  // One completion with all that its loss needs.
   std::vector<Sequence> sequences_of(const Batch& batch, StepReport& report) const;
-  void count_mismatches(const std::vector<Sequence>& sequences, StepReport& report) const;
+  void count_mismatches(const std::vector<Sequence>& sequences, uint64_t current,
+                        StepReport& report) const;
   double learning_rate() const;
 
   config::TrainSection train_;
@@ -57,7 +61,8 @@ class Learner {
   std::unique_ptr<Trainer> trainer_;
   std::shared_ptr<const model::Policy> reference_;
   bool reference_was_reset_ = false;
-  // The versions that a token in a batch may have been sampled under, newest last.
+  // The versions that a token in a batch may have been sampled under, newest last. With max_age = 0
+  // none during a step: its weights take the place of the former ones.
   std::deque<std::shared_ptr<const model::Policy>> recent_;
 };
 

@@ -91,7 +91,7 @@ caf::behavior SamplerActor::make_behavior() {
 }
 
 void SamplerActor::install(std::shared_ptr<const model::Policy> policy) {
-  if (installed_ && policy->version() < installed_->version()) return;  // Overtaken on its way.
+  if (generator_ && policy->version() < version_) return;  // Overtaken on its way.
   pending_ = std::move(policy);
   interrupt_->store(true, std::memory_order_relaxed);
   advance();
@@ -109,8 +109,7 @@ void SamplerActor::start_waiting() {
   // Oldest first; a job that needs newer weights holds up none that does not.
   for (auto it = waiting_.begin(); it != waiting_.end() && generator_->has_free_slot();) {
     const auto job = it->job.read();
-    if (job->getMinVersion() > installed_->version() &&
-        !THESPIS_FAULT(sampler_starts_under_old_weights)) {
+    if (job->getMinVersion() > version_ && !THESPIS_FAULT(sampler_starts_under_old_weights)) {
       ++it;
       continue;
     }
@@ -127,6 +126,20 @@ void SamplerActor::start_waiting() {
   }
 }
 
+void SamplerActor::rest() {
+  generator_->rest();
+  let_go_ = std::exchange(installed_, nullptr);
+}
+
+/// False where there is nothing to do, or the weights that were let go are gone: others will come.
+bool SamplerActor::wake() {
+  if (installed_) return true;
+  if (waiting_.empty()) return false;
+  installed_ = let_go_.lock();
+  if (installed_) generator_->install(installed_);
+  return installed_ != nullptr;
+}
+
 void SamplerActor::advance() {
   if (busy_) return;
   if (pending_) {
@@ -135,11 +148,15 @@ void SamplerActor::advance() {
     else
       generator_ = options_.engine->make_decoder(pending_, options_.limits);
     installed_ = std::exchange(pending_, nullptr);
+    version_ = installed_->version();
   }
-  if (!generator_) return;
+  if (!generator_ || !wake()) return;
   for (const uint64_t id : std::exchange(cancelled_, {})) generator_->cancel(id);
   start_waiting();
-  if (generator_->active_count() == 0) return;
+  if (generator_->active_count() == 0) {
+    if (options_.lets_weights_go) rest();
+    return;
+  }
   busy_ = true;
   interrupt_->store(false, std::memory_order_relaxed);
   auto turn = std::make_shared<Turn>();

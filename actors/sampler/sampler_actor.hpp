@@ -26,6 +26,9 @@ struct SamplerOptions {
   env::Compute* compute = nullptr;
   std::shared_ptr<WeightReceiver> receiver;  ///< Only where weights come from another process.
   std::shared_ptr<const model::StopStrings> stop_strings;  ///< Or null.
+  /// Weights are only of use until the next step takes their place (max_age = 0): a sampler without
+  /// work lets them go. They are the learner's own, not another process's.
+  bool lets_weights_go = false;
   uint32_t steps_per_turn = 8;  ///< Decode steps before the actor looks at its mailbox again.
 };
 
@@ -51,12 +54,16 @@ class SamplerActor : public caf::event_based_actor {
   void install(std::shared_ptr<const model::Policy> policy);
   void cancel(const wire::Message<wire::Cancel>& message);
   void start_waiting();
+  void rest();
+  bool wake();
   void advance();
   void deliver(std::vector<model::FinishedSequence>& finished);
 
   SamplerOptions options_;
   std::unique_ptr<Decoder> generator_;  // None before the first weights.
   std::shared_ptr<const model::Policy> installed_, pending_;
+  std::weak_ptr<const model::Policy> let_go_;  // While it rests; then installed_ is null.
+  uint64_t version_ = 0;                       // Installed, or let go.
   std::deque<WaitingJob<wire::Generate>> waiting_;
   std::unordered_map<uint64_t, Active> active_;  // By the generator's sequence id.
   std::vector<uint64_t> cancelled_;              // To be told to the generator at the next turn.

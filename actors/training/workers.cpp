@@ -112,6 +112,7 @@ Worker Workers::spawn_sampler() {
   options.compute = &new_compute("sampler");
   options.receiver = receiver_;
   options.stop_strings = stop_strings_;
+  options.lets_weights_go = recipe_.train.max_age == 0 && receiver_ == nullptr;
   // A quarter more than it decodes at a time, so that a finished sequence's slot is refilled at
   // once.
   const uint32_t capacity = rollout.slots + rollout.slots / 4;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "gpu/cuda/few_rows.hpp"
+#include "gpu/device_sizes.hpp"
 
 namespace thespis::gpu::cuda {
 namespace {

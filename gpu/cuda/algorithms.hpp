@@ -12,8 +12,6 @@ struct Choice {
   cublasLtMatmulAlgo_t algorithm;
 };
 
-constexpr size_t kWorkspaceBytes = size_t{64} << 20;
-
 /// A product with its descriptors, ready to run with any algorithm.
 struct Algorithms::Call {
   const Product& p;

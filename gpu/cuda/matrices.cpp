@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "gpu/cuda/algorithms.hpp"
+#include "gpu/device_sizes.hpp"
 
 namespace thespis::gpu::cuda {
 namespace {

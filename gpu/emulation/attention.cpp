@@ -3,6 +3,7 @@
 #include <numeric>
 #include <string>
 
+#include "gpu/device_sizes.hpp"
 #include "gpu/emulation/bf16.hpp"
 #include "gpu/emulation/kernels.hpp"
 #include "runtime/base/error.hpp"

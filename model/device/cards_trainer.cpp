@@ -59,8 +59,8 @@ struct CardsTrainer::State {
         with.host = hosts[i];
         with.cards = std::move(member);
         with.samples = samples;
-        ranks[i] =
-            std::make_unique<DeviceTrainer>(model, policy, options, limits, zero, std::move(with));
+        ranks[i] = std::make_unique<DeviceTrainer>(model, policy, options, limits, zero,
+                                                   std::move(with), cards.recomputed_layers);
       } else {
         receivers[i - ranks.size()] = {model, std::move(member), model->device()->make_stream(),
                                        nullptr};

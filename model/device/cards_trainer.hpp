@@ -19,6 +19,7 @@ struct Cards {
   std::vector<std::shared_ptr<DeviceModel>> samplers;  ///< None of them a rank's.
   /// By rank, where ranks share the weights (ZeRO-3): those that get them whole, as samplers.
   std::vector<bool> ranks_sample = {};
+  uint32_t recomputed_layers = 0;  ///< Plan::training_memory, of each rank.
 };
 
 class CardsTrainer {

@@ -58,8 +58,8 @@ void DeviceExecutor::train_head(const Segment& segment, std::span<const HeadRows
                uint64_t{batch_->rows} * plan_.width(gather.input) * sizeof(Bf16));
   for (const HeadRows& part : parts) {
     const auto for_pieces = [&](const auto& f) {
-      for (uint32_t done = 0; done < part.count; done += head_capacity_)
-        f(Block{part.first + done, std::min(head_capacity_, part.count - done)});
+      for (uint32_t done = 0; done < part.count; done += head_capacity())
+        f(Block{part.first + done, std::min(head_capacity(), part.count - done)});
     };
     const auto compute_logits = [&](const Block& block) {
       recompute(segment, block);
@@ -71,7 +71,7 @@ void DeviceExecutor::train_head(const Segment& segment, std::span<const HeadRows
     });
     loss(part);
     for_pieces([&](const Block& block) {
-      if (part.count > head_capacity_) compute_logits(block);
+      if (part.count > head_capacity()) compute_logits(block);
       run_backward(segment, block);
     });
   }

@@ -1,69 +1,47 @@
 #include "model/device/device_executor.hpp"
 
 #include <algorithm>
+#include <string>
 
-#include "runtime/base/assert.hpp"
+#include "runtime/base/error.hpp"
 
 namespace thespis::model {
 namespace {
 
 using gpu::Bf16;
 
-// The logits of so many bytes at a time; their gradient takes their place.
-constexpr uint64_t kLogitsBytes = uint64_t{3} << 29;
-constexpr uint32_t kHeadRowsMin = 64, kHeadRowsMax = 4096;
+MemoryPlan planned(const Plan& plan, DeviceExecutor::Purpose purpose, uint32_t recomputed_layers) {
+  return purpose == DeviceExecutor::Purpose::kTraining ? plan.training_memory(recomputed_layers)
+                                                       : plan.forward_memory();
+}
 
 }  // namespace
 
 DeviceExecutor::DeviceExecutor(std::shared_ptr<DeviceModel> model, Purpose purpose,
-                               gpu::DeviceStream& stream)
-    : model_(std::move(model)), plan_(model_->plan()), purpose_(purpose), stream_(stream) {
-  const uint64_t fit = kLogitsBytes / (uint64_t{logits_stride()} * sizeof(float));
-  head_capacity_ = static_cast<uint32_t>(std::clamp<uint64_t>(fit, kHeadRowsMin, kHeadRowsMax));
-}
-
-const MemoryPlan& DeviceExecutor::memory() const {
-  return purpose_ == Purpose::kTraining ? plan_.training_memory() : plan_.forward_memory();
-}
-
-uint32_t DeviceExecutor::logits_stride() const {
-  return gpu::round_up(plan_.matrices().back().outputs, gpu::kLanes);
-}
-
-void DeviceExecutor::reserve(uint32_t rows, uint32_t head_rows, uint32_t runs, uint32_t keys_max) {
+                               gpu::DeviceStream& stream, const BatchLimits& limits,
+                               uint32_t recomputed_layers)
+    : model_(std::move(model)),
+      plan_(model_->plan()),
+      purpose_(purpose),
+      stream_(stream),
+      memory_(planned(plan_, purpose, recomputed_layers)),
+      limits_(limits),
+      sizes_(ExecutorMemory::of(plan_, memory_, purpose == Purpose::kTraining, limits)) {
   const auto& device = model_->device();
-  const bool trains = purpose_ == Purpose::kTraining;
-  const gpu::AttendShape& shape = plan_.attend_shape();
-  if (rows > capacity_) {
-    capacity_ = rows;
-    const auto size = [&](uint32_t width) { return uint64_t{capacity_} * width; };
-    whole_.reserve(device, size(memory().whole_width), "activations");
-    block_.reserve(device, size(memory().block_width), "activations of a segment");
-    if (trains) {
-      lse_.reserve(device, size(shape.heads) * plan_.config().layer_count, "sums of attention");
-      delta_.reserve(device, size(shape.heads), "the backward of attention");
-    }
-  }
-  const uint64_t logits = uint64_t{std::min(head_rows, head_capacity_)} * logits_stride();
-  logits_.reserve(device, logits, "logits");
-  if (trains) {
-    const uint32_t widest = std::max(shape.qkv_size(), plan_.config().hidden_size);
-    columns_.reserve(device, gpu::on_device::column_scratch(widest), "sums over columns");
-  }
-  const size_t scratch = gpu::attend_scratch_bytes(shape, runs, keys_max);
-  if (scratch > attend_scratch_.size()) {
-    attend_scratch_.reserve(device, scratch, "pieces of attention");
-    stream_.zero(attend_scratch_.data(), attend_scratch_.bytes());
-  }
-}
-
-void DeviceExecutor::reserve(const DeviceBatch& batch) {
-  reserve(batch.rows, batch.head_count, batch.run_count, batch.keys_max);
+  whole_ = {device, sizes_.whole, "activations"};
+  block_ = {device, sizes_.block, "activations of a segment"};
+  lse_ = {device, sizes_.lse, "sums of attention"};
+  delta_ = {device, sizes_.delta, "the backward of attention"};
+  logits_ = {device, sizes_.logits, "logits"};
+  columns_ = {device, sizes_.columns, "sums over columns"};
+  attend_scratch_ = {device, sizes_.scratch, "pieces of attention"};
+  stream_.zero(attend_scratch_.data(), attend_scratch_.bytes());
 }
 
 Bf16* DeviceExecutor::at(const Slot& slot, ValueId v, const Block& block) const {
-  if (slot.local) return block_.data() + uint64_t{slot.offset} * capacity_;
-  return whole_.data() + uint64_t{slot.offset} * capacity_ + uint64_t{block.first} * plan_.width(v);
+  if (slot.local) return block_.data() + uint64_t{slot.offset} * limits_.rows;
+  return whole_.data() + uint64_t{slot.offset} * limits_.rows +
+         uint64_t{block.first} * plan_.width(v);
 }
 
 const Bf16* DeviceExecutor::kept(ValueId v, const Block& block) const {
@@ -74,19 +52,22 @@ const Bf16* DeviceExecutor::kept(ValueId v, const Block& block) const {
 float* DeviceExecutor::lse(const Block& block) const {
   const uint32_t heads = plan_.attend_shape().heads;
   if (purpose_ != Purpose::kTraining) return nullptr;
-  return lse_.data() + (uint64_t{layer_} * capacity_ + block.first) * heads;
+  return lse_.data() + (uint64_t{layer_} * limits_.rows + block.first) * heads;
 }
 
 template <class F>
 void DeviceExecutor::for_blocks(const Segment& segment, const F& f) const {
   if (!segment.head_rows) return f(Block{0, batch_->rows});
-  for (uint32_t first = 0; first < batch_->head_count; first += head_capacity_)
-    f(Block{first, std::min(head_capacity_, batch_->head_count - first)});
+  for (uint32_t first = 0; first < batch_->head_count; first += sizes_.head_capacity)
+    f(Block{first, std::min(sizes_.head_capacity, batch_->head_count - first)});
 }
 
 void DeviceExecutor::begin(DeviceParameters& parameters, const DeviceBatch& batch,
                            const DeviceKv& kv) {
-  reserve(batch);
+  if (batch.rows > limits_.rows || batch.head_count > limits_.head_rows)
+    throw Error("device: a batch of " + std::to_string(batch.rows) + " rows, " +
+                std::to_string(batch.head_count) + " of them scored, where memory is planned for " +
+                std::to_string(limits_.rows) + " and " + std::to_string(limits_.head_rows));
   parameters_ = &parameters;
   batch_ = &batch;
   kv_ = kv;

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "model/device/device_batch.hpp"
+#include "model/device/device_memory.hpp"
 #include "model/device/device_parameters.hpp"
 
 namespace thespis::model {
@@ -14,10 +15,9 @@ namespace thespis::model {
 class DeviceExecutor {
  public:
   enum class Purpose : uint8_t { kForward, kTraining };
-  DeviceExecutor(std::shared_ptr<DeviceModel> model, Purpose purpose, gpu::DeviceStream& stream);
-
-  /// Memory for batches of so many rows: work that is recorded in a graph needs it beforehand.
-  void reserve(uint32_t rows, uint32_t head_rows, uint32_t runs, uint32_t keys_max);
+  /// Takes the memory for batches up to `limits`; `recomputed_layers`: Plan::training_memory.
+  DeviceExecutor(std::shared_ptr<DeviceModel> model, Purpose purpose, gpu::DeviceStream& stream,
+                 const BatchLimits& limits, uint32_t recomputed_layers = 0);
 
   /// Scores or draws; with pages also fills those of the batch's rows.
   void forward(const DeviceWeights& weights, const DeviceBatch& batch, const DeviceKv& kv = {});
@@ -36,12 +36,11 @@ class DeviceExecutor {
              std::span<const HeadRows> parts, const Loss& loss, const float* dlogprobs,
              gpu::on_device::ScatterAddArgs tokens);
   /// Head rows of one piece of logits.
-  uint32_t head_capacity() const { return head_capacity_; }
+  uint32_t head_capacity() const { return sizes_.head_capacity; }
 
  private:
   /// Tokens, or head rows after kGather.
   using Block = HeadRows;
-  void reserve(const DeviceBatch& batch);
   void run_forward(const OpRecord& op, const Block& block, const std::vector<Slot>& outputs);
   void run_backward(const OpRecord& op, const Block& block);
   void begin(DeviceParameters& parameters, const DeviceBatch& batch, const DeviceKv& kv);
@@ -66,11 +65,11 @@ class DeviceExecutor {
   size_t index_of(const OpRecord& op) const {
     return static_cast<size_t>(&op - plan_.ops().data());
   }
-  const MemoryPlan& memory() const;
+  const MemoryPlan& memory() const { return memory_; }
   gpu::Bf16* at(const Slot& slot, ValueId v, const Block& block) const;
   const gpu::Bf16* kept(ValueId v, const Block& block) const;
   float* lse(const Block& block) const;
-  uint32_t logits_stride() const;
+  uint32_t logits_stride() const { return sizes_.logits_stride; }
   template <class F>
   void for_blocks(const Segment& segment, const F& f) const;
 
@@ -78,8 +77,9 @@ class DeviceExecutor {
   const Plan& plan_;
   const Purpose purpose_;
   gpu::DeviceStream& stream_;
-  uint32_t capacity_ = 0;       // Rows.
-  uint32_t head_capacity_ = 0;  // Rows of one piece of logits.
+  const MemoryPlan memory_;
+  const BatchLimits limits_;
+  const ExecutorMemory sizes_;
   DeviceArray<gpu::Bf16> whole_, block_;
   DeviceArray<float> logits_, lse_, columns_, delta_;
   DeviceArray<uint8_t> attend_scratch_;

@@ -1,7 +1,6 @@
 #include "model/device/device_generator.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <map>
 #include <string>
 #include <tuple>
@@ -15,20 +14,6 @@
 #include "runtime/base/error.hpp"
 
 namespace thespis::model {
-namespace {
-
-constexpr uint32_t kPrefillRows = 8192;  // Of one walk; a longer prefill goes in chunks.
-constexpr uint32_t kPagesAhead = 8;      // Taken at once where there are plenty.
-constexpr uint32_t kKeysMin = 512;       // A graph's bound on keys: a power of two from here on.
-
-/// Rows of the graph that runs `count` sequences: few enough sizes that graphs are reused.
-uint32_t graph_rows(uint32_t count) {
-  if (count <= 16) return std::bit_ceil(count);
-  return gpu::round_up(count, count <= 64 ? 16 : 64);
-}
-
-}  // namespace
-
 struct DeviceGenerator::State {
   using FlightPtr = std::shared_ptr<Flight>;
 
@@ -46,7 +31,8 @@ struct DeviceGenerator::State {
   std::shared_ptr<const Policy> policy;
   std::shared_ptr<const DeviceWeights> weights;
   GeneratorLimits limits;
-  uint32_t rows_max;  // Of a decode step.
+  const GeneratorMemory sizes;
+  const uint32_t rows_max;  // Of a decode step.
   std::unique_ptr<gpu::DeviceStream> stream;
   DeviceExecutor executor;
   PagePool pool;
@@ -98,11 +84,12 @@ DeviceGenerator::State::State(std::shared_ptr<DeviceModel> on, std::shared_ptr<c
       policy(std::move(first)),
       weights(model->weights_of(*policy)),
       limits(lims),
-      rows_max(graph_rows(lims.slots)),
+      sizes(GeneratorMemory::of(lims)),
+      rows_max(sizes.decode_rows),
       stream(model->device()->make_stream()),
-      executor(model, DeviceExecutor::Purpose::kForward, *stream),
+      executor(model, DeviceExecutor::Purpose::kForward, *stream, sizes.batch),
       pool(page_count),
-      slots(model->device(), *stream, lims.slots, pages_for(lims.context_max) + kPagesAhead),
+      slots(model->device(), *stream, lims.slots, sizes.table_stride),
       memory(model->device()),
       downloads(model->device(), rows_max) {
   const auto& device = model->device();
@@ -120,7 +107,6 @@ DeviceGenerator::State::State(std::shared_ptr<DeviceModel> on, std::shared_ptr<c
   std::vector<int32_t> rows(rows_max);
   for (uint32_t r = 0; r < rows_max; ++r) rows[r] = static_cast<int32_t>(r);
   memory.put(*stream, every_row, rows);
-  executor.reserve(std::max(kPrefillRows, rows_max), rows_max, rows_max, lims.context_max);
   stream->synchronize();
 }
 
@@ -171,7 +157,7 @@ void DeviceGenerator::State::prefill(const std::vector<FlightPtr>& wave) {
     Sequence& s = f->sequence;
     while (s.rows() > 0) {
       const auto first = static_cast<uint32_t>(row_tokens.size());
-      const uint32_t count = std::min(s.rows(), kPrefillRows - first);
+      const uint32_t count = std::min(s.rows(), sizes.batch.rows - first);
       row_runs.push_back({first, count, s.stored, f->slot});
       batch.rows_max = std::max(batch.rows_max, count);
       batch.keys_max = std::max(batch.keys_max, s.stored + count);
@@ -186,7 +172,7 @@ void DeviceGenerator::State::prefill(const std::vector<FlightPtr>& wave) {
         drawing.push_back(f);
         f->prefilled = f->fresh = true;
       }
-      if (row_tokens.size() == kPrefillRows || drawing.size() == rows_max) run();
+      if (row_tokens.size() == sizes.batch.rows || drawing.size() == rows_max) run();
     }
   }
   if (!row_tokens.empty()) run();
@@ -263,11 +249,11 @@ void DeviceGenerator::State::launch(uint32_t rows, uint32_t keys) {
 void DeviceGenerator::State::decode() {
   std::vector<FlightPtr> rows;
   std::vector<uint32_t> row_list;
-  uint32_t keys = kKeysMin;
+  uint32_t keys = 0;
   for (const FlightPtr& f : active) {
     if (std::exchange(f->fresh, false) || !f->prefilled || !f->wants_more()) continue;
     if (!grow(*f)) continue;
-    keys = std::max(keys, std::bit_ceil(f->known()));
+    keys = std::max(keys, f->known());
     rows.push_back(f);
     row_list.push_back(f->slot);
   }
@@ -278,7 +264,7 @@ void DeviceGenerator::State::decode() {
     stream->upload(row_slots.data(), row_list.data(), count * sizeof(uint32_t));
     uploaded_slots = row_list;
   }
-  launch(count, std::min(keys, limits.context_max));
+  launch(count, graph_keys(keys, limits.context_max));
   enqueue_results(std::move(rows));
 }
 
@@ -319,8 +305,8 @@ DeviceGenerator::DeviceGenerator(std::shared_ptr<DeviceModel> model,
                                  std::shared_ptr<const Policy> policy, GeneratorLimits limits,
                                  uint32_t page_count) {
   check(limits, policy->config());
-  const uint32_t one = pages_for(limits.context_max) + 1;  // And the page of filling rows.
-  if (page_count == 0) page_count = limits.slots * pages_for(limits.context_max) + 1;
+  const uint32_t one = pages_for_one(limits);
+  if (page_count == 0) page_count = pages_for_all(limits);
   if (page_count < one)
     throw InputError("generator limits: " + std::to_string(page_count) +
                      " pages do not hold one sequence of " + std::to_string(limits.context_max) +
@@ -332,11 +318,21 @@ DeviceGenerator::~DeviceGenerator() = default;
 
 void DeviceGenerator::install(std::shared_ptr<const Policy> policy) {
   State& s = *state_;
-  if (policy->config() != s.policy->config())
+  if (policy->config() != s.model->plan().config())
     throw InputError("generator: the new policy is of another model");
-  if (policy->version() != s.policy->version()) s.pool.forget_prefixes();
+  if (s.policy != nullptr && policy->version() != s.policy->version()) s.pool.forget_prefixes();
   s.weights = s.model->weights_of(*policy);
   s.policy = std::move(policy);
+}
+
+void DeviceGenerator::rest() {
+  State& s = *state_;
+  THESPIS_ASSERT(s.active.empty());
+  std::vector<FinishedSequence> none;  // What is still under way is of sequences that have ended.
+  for (const State::Drawn& drawn : std::exchange(s.under_way, {})) s.take(drawn, none);
+  s.stream->synchronize();
+  s.weights.reset();
+  s.policy.reset();
 }
 
 uint32_t DeviceGenerator::active_count() const {
@@ -358,6 +354,7 @@ std::vector<int32_t> DeviceGenerator::tokens_of(uint64_t id) const {
 void DeviceGenerator::add(SequenceRequest request) {
   State& s = *state_;
   THESPIS_ASSERT(free_slots() > 0);
+  THESPIS_ASSERT(s.policy != nullptr);
   check_request(request, s.policy->config().vocab_size, s.limits.context_max);
   const uint32_t slot = s.free_slots.back();
   s.free_slots.pop_back();

@@ -31,6 +31,9 @@ class DeviceGenerator {
   void add(SequenceRequest request);
   bool cancel(uint64_t id);
   std::vector<FinishedSequence> step();
+  /// Where no sequence is in flight: lets the policy go, so that the next version may take the
+  /// place of its weights. install() comes before the next add().
+  void rest();
   /// Sequences that gave their pages back so far.
   uint64_t preempted_count() const;
 

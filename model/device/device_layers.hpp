@@ -5,7 +5,6 @@
 // that has no rows walks without computing.
 //   DL-1  Round by round: the sum over the ranks, in their order, is added to the total.
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,7 +12,7 @@
 #include "model/device/device_optimizer.hpp"
 #include "model/device/device_parameters.hpp"
 #include "model/device/device_rank.hpp"
-#include "model/engine/weight_units.hpp"
+#include "model/device/layer_window.hpp"
 
 namespace thespis::model {
 
@@ -37,24 +36,19 @@ class DeviceLayers final : public DeviceParameters {
   void leave(uint32_t segment, Way way) override;
 
  private:
-  /// Memory that is used again when what last used it has come to `free`.
+  /// Memory of the window's.
   template <class T>
   struct Buffer {
     DeviceArray<T> array;
-    std::unique_ptr<gpu::DeviceEvent> free;
+    std::unique_ptr<gpu::DeviceEvent> free;   // What last used it has come so far.
+    std::unique_ptr<gpu::DeviceEvent> ready;  // Its weights are there.
   };
   template <class T>
-  Buffer<T> take(std::vector<Buffer<T>>& idle, uint64_t size, gpu::DeviceStream& by,
-                 const char* what);
+  std::vector<Buffer<T>> make(const std::vector<uint64_t>& sizes, const char* what);
   template <class T>
-  void give_back(std::vector<Buffer<T>>& idle, Buffer<T> buffer, gpu::DeviceStream& last_user);
-  struct Held {
-    Buffer<gpu::Bf16> buffer;
-    std::unique_ptr<gpu::DeviceEvent> ready;
-  };
-  void fetch(uint32_t unit);
-  void fetch_of(uint32_t segment);
-  void reduce(uint32_t unit);
+  T* at(const std::vector<Buffer<T>>& buffers, LayerWindow::Place place, uint64_t offset) const;
+  void fetch(LayerWindow::Place place);
+  void reduce(LayerWindow::Place place);
   void wait_for(gpu::DeviceStream& waiter, gpu::DeviceStream& of);
 
   const std::shared_ptr<DeviceModel> model_;
@@ -62,14 +56,12 @@ class DeviceLayers final : public DeviceParameters {
   const DeviceOptimizer& optimizer_;
   const Shards& shards_;
   const Shards::Range own_;
-  const WeightUnits units_;
+  LayerWindow window_;
   gpu::DeviceStream& compute_;
   std::unique_ptr<gpu::DeviceStream> transfer_;
   DeviceReduction reduction_;
-  std::vector<Buffer<gpu::Bf16>> idle_weights_;
-  std::vector<Buffer<float>> idle_gradients_;
-  std::map<uint32_t, Held> held_;  // By unit.
-  std::map<uint32_t, Buffer<float>> gradients_;
+  std::vector<Buffer<gpu::Bf16>> weights_;
+  std::vector<Buffer<float>> gradients_;
   float* total_ = nullptr;
   std::string step_;
 };

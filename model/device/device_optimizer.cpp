@@ -22,16 +22,18 @@ DeviceOptimizer::DeviceOptimizer(std::shared_ptr<DeviceModel> model, const Polic
       group_(std::move(group)),
       shards_(Shards::of(layout_, group_.ranks())),
       own_(shards_.of_rank(group_.rank())),
+      sizes_(OptimizerMemory::of(layout_, shards_, group_.rank(), zero_)),
       stream_(stream),
-      gradient_(model_->device(), shares_weights() ? own_.size() : model_->arena_size(),
-                "gradients"),
-      m_(model_->device(), own_.size(), "the optimizer's first moments"),
-      v_(model_->device(), own_.size(), "the optimizer's second moments"),
-      low_(model_->device(), own_.size(), "the low halves of the optimizer's weights"),
-      reduction_(model_->device(), group_, shards_) {
+      gradient_(model_->device(), sizes_.gradient, "gradients"),
+      m_(model_->device(), sizes_.first_moment, "the optimizer's first moments"),
+      v_(model_->device(), sizes_.second_moment, "the optimizer's second moments"),
+      low_(model_->device(), sizes_.low, "the low halves of the optimizer's weights") {
   check(options_);
   make_tiles();
-  if (shares_weights()) shard_ = {model_->device(), own_.size(), "a shard of the weights"};
+  if (shares_weights())
+    shard_ = {model_->device(), sizes_.weights, "a shard of the weights"};
+  else
+    reduction_.emplace(model_->device(), group_, shards_);
   stream_.zero(gradient_.data(), gradient_.bytes());
   stream_.zero(m_.data(), m_.bytes());
   stream_.zero(v_.data(), v_.bytes());
@@ -65,6 +67,7 @@ void DeviceOptimizer::make_tiles() {
       own.push_back({begin, static_cast<uint32_t>(count), spec.decays ? 1u : 0u});
     }
   }
+  THESPIS_ASSERT(own.size() == sizes_.tiles);
   tiles_ = {model_->device(), own.size(), "the optimizer"};
   squares_ = {model_->device(), own.size(), "the optimizer"};
   stream_.upload(tiles_.data(), own.data(), tiles_.bytes());
@@ -73,8 +76,8 @@ void DeviceOptimizer::make_tiles() {
 
 double DeviceOptimizer::reduce() {
   const std::string step = "step " + std::to_string(step_count_ + 1);
-  if (zero_ == Zero::kOptimizer)
-    reduction_.sum(stream_, gradient(), {0, layout_.size}, "the gradients of " + step);
+  if (reduction_)
+    reduction_->sum(stream_, gradient(), {0, layout_.size}, "the gradients of " + step);
   stream_.squares(
       {gradient(), tiles_.data(), static_cast<uint32_t>(tiles_.size()), squares_.data()});
   // All tiles' squares, added in their order: the sum does not depend on who computed which.

@@ -4,8 +4,10 @@
 // model/engine/optimizer.hpp. Of several ranks each updates its own shard.
 
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "model/device/device_memory.hpp"
 #include "model/device/device_model.hpp"
 #include "model/device/device_rank.hpp"
 #include "model/engine/trainer.hpp"
@@ -64,6 +66,7 @@ class DeviceOptimizer {
   const DeviceGroup group_;
   const Shards shards_;
   const Shards::Range own_;
+  const OptimizerMemory sizes_;
   gpu::DeviceStream& stream_;
   std::vector<uint32_t> tile_tensors_;                   // The tensor of each tile of the arena.
   std::vector<collective::ByteRange> squares_of_ranks_;  // In an array of all tiles' squares.
@@ -74,7 +77,7 @@ class DeviceOptimizer {
   // The upper halves: of all of the arena, or, where ranks share the weights, of the own shard.
   std::shared_ptr<const DeviceWeights> high_;
   DeviceArray<gpu::Bf16> shard_;
-  DeviceReduction reduction_;
+  std::optional<DeviceReduction> reduction_;  // Unless that is done layer by layer.
   // Guards the weights and the stream: whoever wants a copy may be another thread.
   std::mutex mutex_;
   uint64_t step_count_ = 0;

@@ -1,21 +1,17 @@
 #include "model/device/device_scorer.hpp"
 
 namespace thespis::model {
-namespace {
 
-constexpr uint32_t kTokensPerBatch = 16384;
-
-}  // namespace
-
-DeviceScorer::DeviceScorer(std::shared_ptr<DeviceModel> model)
+DeviceScorer::DeviceScorer(std::shared_ptr<DeviceModel> model, uint32_t sequence_max)
     : model_(std::move(model)),
+      limits_(scorer_batch(sequence_max)),
       stream_(model_->device()->make_stream()),
-      executor_(model_, DeviceExecutor::Purpose::kForward, *stream_),
+      executor_(model_, DeviceExecutor::Purpose::kForward, *stream_, limits_),
       memory_(model_->device()) {}
 
 std::vector<ScoreResult> DeviceScorer::score(const Policy& policy,
                                              std::span<const ScoreItem> items) {
-  const auto batch_first = score_batches(items, policy.config(), kTokensPerBatch);
+  const auto batch_first = score_batches(items, policy.config(), limits_.rows);
   const auto weights = model_->weights_of(policy);
   std::vector<ScoreResult> results(items.size());
   const std::lock_guard lock(mutex_);

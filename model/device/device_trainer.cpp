@@ -27,14 +27,16 @@ struct DeviceTrainer::State {
   std::vector<float> moments[2];
 
   State(std::shared_ptr<DeviceModel> on, std::shared_ptr<const Policy> initial,
-        AdamWOptions options, TrainerLimits lims, Zero shared, DeviceGroup with)
+        AdamWOptions options, TrainerLimits lims, uint32_t recomputed_layers, Zero shared,
+        DeviceGroup with)
       : model(std::move(on)),
         policy(std::move(initial)),
         limits(lims),
         zero(shared),
         group(std::move(with)),
         stream(model->device()->make_stream()),
-        executor(model, DeviceExecutor::Purpose::kTraining, *stream),
+        executor(model, DeviceExecutor::Purpose::kTraining, *stream, trainer_batch(limits),
+                 recomputed_layers),
         optimizer(std::make_shared<DeviceOptimizer>(model, *policy, options, zero, group, *stream)),
         memory(model->device()) {
     if (optimizer->shares_weights())
@@ -175,13 +177,14 @@ struct DeviceTrainer::State {
 
 DeviceTrainer::DeviceTrainer(std::shared_ptr<DeviceModel> model,
                              std::shared_ptr<const Policy> initial, AdamWOptions options,
-                             TrainerLimits limits, Zero zero, DeviceGroup group) {
+                             TrainerLimits limits, Zero zero, DeviceGroup group,
+                             uint32_t recomputed_layers) {
   check(limits);
   if (group.ranks() > 1 && limits.lanes != group.ranks())
     throw InputError("trainer limits: " + std::to_string(limits.lanes) + " lanes on " +
                      std::to_string(group.ranks()) + " cards: must be as many");
-  state_ = std::make_unique<State>(std::move(model), std::move(initial), options, limits, zero,
-                                   std::move(group));
+  state_ = std::make_unique<State>(std::move(model), std::move(initial), options, limits,
+                                   recomputed_layers, zero, std::move(group));
 }
 
 DeviceTrainer::~DeviceTrainer() = default;

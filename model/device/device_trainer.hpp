@@ -20,10 +20,12 @@ class DeviceOptimizer;
 
 class DeviceTrainer {
  public:
-  /// InputError where there are several ranks and not as many lanes. All ranks take each step.
+  /// Takes all its memory here, but for lanes that it adds up alone; `recomputed_layers`:
+  /// Plan::training_memory. InputError where there are several ranks and not as many lanes. All
+  /// ranks take each step.
   DeviceTrainer(std::shared_ptr<DeviceModel> model, std::shared_ptr<const Policy> initial,
                 AdamWOptions options, TrainerLimits limits, Zero zero = Zero::kOptimizer,
-                DeviceGroup group = {});
+                DeviceGroup group = {}, uint32_t recomputed_layers = 0);
   ~DeviceTrainer();
   DeviceTrainer(const DeviceTrainer&) = delete;
   DeviceTrainer& operator=(const DeviceTrainer&) = delete;

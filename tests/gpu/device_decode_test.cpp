@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <numeric>
 
+#include "gpu/device_sizes.hpp"
 #include "tests/gpu/arrays.hpp"
 #include "tests/support/card.hpp"
 #include "tests/support/seeds.hpp"

@@ -232,27 +232,3 @@ TEST_CASE_METHOD(Fixture, "cards: weights are updated in place where nobody else
   CHECK(score(*held) == before);
   CHECK(score(*group->policy()) != before);
 }
-
-TEST_CASE_METHOD(Fixture,
-                 "cards: three and four ranks take the steps of as many lanes of one card") {
-  const auto cards = test::cards(4, test::every_order());
-  const uint32_t ranks = GENERATE(3u, 4u);
-  const size_t family = GENERATE(size_t{0}, size_t{3});
-  const Zero zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
-  CAPTURE(ranks, family, zero, test::seed());
-  make(family);
-  Cards on;
-  for (uint32_t r = 0; r < ranks; ++r) {
-    on.ranks.push_back(model_on(cards[r]));
-    on.ranks_sample.push_back(r == 1);
-  }
-  DeviceTrainer one(model_on(cards[0]), initial, {.weight_decay = 0.1},
-                    {.micro_batch_tokens = kTokens, .lanes = ranks}, zero);
-  const auto many = trainer(std::move(on), initial, {.weight_decay = 0.1}, kTokens, zero);
-  for (uint32_t s = 0; s < kSteps; ++s) {
-    const auto batch = items(s == 1 ? 2 : 40);  // Two items: some ranks have none.
-    CHECK(one.step(batch, kCrossEntropy, kLearningRate).grad_norm ==
-          many->step(batch, kCrossEntropy, kLearningRate).grad_norm);
-  }
-  require_same_state(one, *many);
-}

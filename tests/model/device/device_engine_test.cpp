@@ -231,6 +231,24 @@ TEST_CASE_METHOD(Fixture,
   CHECK(finished[1].versions == versions);
 }
 
+TEST_CASE_METHOD(Fixture, "device: what the backward computes again changes no bit") {
+  const size_t family = GENERATE(range(size_t{0}, size_t{4}));
+  CAPTURE(family);
+  const Made m = make(family);
+  std::vector<TrainItem> items;
+  for (int i = 0; i < 12; ++i)
+    items.push_back({test::random_tokens(random, 1 + random.below(40), m.config.vocab_size),
+                     test::random_tokens(random, 1 + random.below(300), m.config.vocab_size), 1});
+  std::vector<uint64_t> checksums;
+  for (const uint32_t layers : {0u, 1u, m.config.layer_count}) {
+    DeviceTrainer trainer(m.model, m.policy, {}, {1000, 16}, Zero::kOptimizer, {}, layers);
+    for (int step = 0; step < 2; ++step) trainer.step(items, kCrossEntropy, 1e-3);
+    checksums.push_back(trainer.policy()->weights().checksum());
+  }
+  CHECK(checksums[1] == checksums[0]);
+  CHECK(checksums[2] == checksums[0]);
+}
+
 TEST_CASE_METHOD(Fixture, "device: weights are updated in place where nobody else has them") {
   const Made m = make(0);
   const std::vector<TrainItem> items{{{1, 2}, {4, 5, 6}, 1}};
@@ -264,4 +282,28 @@ TEST_CASE_METHOD(Fixture, "device: weights are updated in place where nobody els
   const auto weights = before->shared_weights();
   probe.step(items, kCrossEntropy, 0);
   CHECK(probe.policy()->weights().checksum() == weights->checksum());
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "device: a generator that rests lets its weights go and wakes with others") {
+  const Made m = make(0);
+  const std::vector<TrainItem> items{{{1, 2}, {4, 5, 6}, 1}};
+  DeviceTrainer trainer(m.model, m.policy, {}, {});
+  const auto at = [&] { return m.model->weights_of(*trainer.policy())->at(0); };
+  trainer.step(items, kCrossEntropy, 1e-2);
+  const gpu::Bf16* first = at();
+  DeviceGenerator generator(m.model, trainer.policy(), {.slots = 4, .context_max = 256});
+  SequenceRequest r;
+  r.prompt = test::random_tokens(random, 40, m.config.vocab_size);
+  r.max_tokens = 30;
+  const auto sampled = [&](DeviceGenerator& by) { return generate(by, {r}).at(0).logprobs; };
+  const auto before = sampled(generator);
+  generator.rest();
+  trainer.step(items, kCrossEntropy, 1e-2);
+  CHECK(at() == first);
+  generator.install(trainer.policy());
+  DeviceGenerator fresh(m.model, trainer.policy(), {.slots = 4, .context_max = 256});
+  const auto after = sampled(generator);
+  CHECK(after == sampled(fresh));
+  CHECK(after != before);
 }
