@@ -1,10 +1,12 @@
 #pragma once
-// Cards that exchange memory with each other, one member a card (NCCL, loaded when first used).
+// Cards that exchange memory with each other, one member a card (NCCL, loaded when first used), the
+// members threads of one process.
 //   DX-1  All members make the same calls in the same order. A call enqueues work on its stream and
 //         returns; wait() ends when it is done.
-//   DX-2  Nothing waits beyond the deadline that the member joined with. A member that failed or
-//         came too late leaves the communicator unusable: every later call of every member throws
-//         Error. `what` is for its text: "the gradients of step 7".
+//   DX-2  Nothing waits beyond the deadline that the member joined with, nor for a member that has
+//         left or given up: the error names it, or who is missing. A member that failed or came too
+//         late leaves the communicator unusable: every later call of every member throws Error.
+//         `what` is for its text: "the gradients of step 7".
 
 #include <array>
 #include <cstddef>

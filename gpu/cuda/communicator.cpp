@@ -1,6 +1,9 @@
 #include "gpu/cuda/communicator.hpp"
 
+#include <array>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <thread>
 
 #include "gpu/cuda/kernels.hpp"
@@ -11,6 +14,21 @@ namespace {
 
 // Between two looks at work that takes milliseconds.
 constexpr std::chrono::microseconds kPause{20};
+
+/// The same for all members that join with `id`.
+std::shared_ptr<Attendance> attendance_of(const CommunicatorId& id, uint32_t size) {
+  static std::mutex mutex;
+  static std::map<std::array<uint8_t, 128>, std::weak_ptr<Attendance>> known;
+  const std::lock_guard guard(mutex);
+  std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
+  auto attendance = known[id.bytes].lock();
+  if (attendance == nullptr) {
+    attendance = std::make_shared<Attendance>(size);
+    known[id.bytes] = attendance;
+  }
+  if (attendance->size() != size) throw Error("nccl: members that disagree on how many they are");
+  return attendance;
+}
 
 }  // namespace
 
@@ -26,8 +44,13 @@ CommunicatorId Communicator::make_id() {
 
 Communicator::Communicator(int card, const CommunicatorId& id, uint32_t rank, uint32_t size,
                            std::chrono::milliseconds deadline)
-    : card_(card), rank_(rank), size_(size), deadline_(deadline) {
+    : card_(card),
+      rank_(rank),
+      size_(size),
+      deadline_(deadline),
+      attendance_(attendance_of(id, size)) {
   cuda::check(cudaSetDevice(card_), "choosing the card");
+  attendance_->joins(rank_);
   ncclUniqueId unique;
   std::memcpy(unique.internal, id.bytes.data(), sizeof(unique.internal));
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
@@ -39,6 +62,7 @@ Communicator::Communicator(int card, const CommunicatorId& id, uint32_t rank, ui
 }
 
 Communicator::~Communicator() {
+  attendance_->leaves(rank_);
   // Not destroy(): that would wait for members which may be gone.
   if (communicator_ != nullptr) nccl().abort(communicator_);
 }
@@ -51,6 +75,7 @@ void Communicator::require_whole() const {
 void Communicator::give_up(const std::string& why) {
   if (communicator_ != nullptr) nccl().abort(communicator_);
   communicator_ = nullptr;
+  attendance_->gives_up(rank_, why);
   throw Error("nccl: member " + std::to_string(rank_) + " of " + std::to_string(size_) + ": " +
               why);
 }
@@ -68,7 +93,10 @@ void Communicator::poll(const std::string& what, const std::function<bool()>& do
     check(nccl().async_error(communicator_, &state), "asking for errors");
     check(state, what);
     if (state == ncclSuccess && done()) return;
-    if (std::chrono::steady_clock::now() > until) give_up("waited too long for " + what);
+    if (const std::string lost = attendance_->lost(rank_); !lost.empty())
+      give_up(what + ": " + lost);
+    if (std::chrono::steady_clock::now() > until)
+      give_up("waited too long for " + what + attendance_->missing(rank_));
     std::this_thread::sleep_for(kPause);
   }
 }
@@ -80,6 +108,7 @@ void Communicator::exchange(DeviceStream& stream, std::span<const SentPiece> sen
   if (send.size() != size_ || receive.size() != size_)
     throw Error("nccl: an exchange needs a piece for each of " + std::to_string(size_) +
                 " members");
+  attendance_->comes(rank_, what);
   const SentPiece& own = send[rank_];
   if (own.bytes > 0 && own.at != receive[rank_].at)
     cuda::check(cudaMemcpyAsync(receive[rank_].at, own.at, own.bytes, cudaMemcpyDeviceToDevice, on),

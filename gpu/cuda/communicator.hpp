@@ -5,8 +5,10 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 
+#include "gpu/attendance.hpp"
 #include "gpu/cuda/nccl.hpp"
 #include "gpu/device_communicator.hpp"
 
@@ -36,6 +38,7 @@ class Communicator final : public DeviceCommunicator {
   const int card_;
   const uint32_t rank_, size_;
   const std::chrono::milliseconds deadline_;
+  const std::shared_ptr<Attendance> attendance_;
   ncclComm_t communicator_ = nullptr;  // Null after it was given up.
 };
 

@@ -30,43 +30,44 @@ Communicator::Communicator(std::shared_ptr<Host> host, std::shared_ptr<Meeting> 
                            uint32_t rank, std::chrono::milliseconds deadline)
     : host_(std::move(host)), meeting_(std::move(meeting)), rank_(rank), deadline_(deadline) {
   auto lock = host_->schedule.lock();
-  ++meeting_->joined;
+  attendance().joins(rank_);
   host_->schedule.changed();
-  const auto all = [&] { return meeting_->joined == meeting_->size(); };
-  if (host_->schedule.await(lock, deadline_, all)) return;
+  if (host_->schedule.await(lock, deadline_, [&] { return attendance().all_joined(); })) return;
   lock.unlock();
-  give_up("waited too long for the other members to join");
+  give_up("waited too long for the other members to join" + attendance().missing(rank_));
 }
 
 Communicator::~Communicator() {
-  leave();
+  attendance().leaves(rank_);
+  take_back();
 }
 
-void Communicator::leave() {
+void Communicator::take_back() {
   const auto lock = host_->schedule.lock();
-  meeting_->give_up(rank_);
+  meeting_->take_back(rank_);
   host_->schedule.changed();
 }
 
 void Communicator::require_whole() const {
-  const auto lock = host_->schedule.lock();
-  if (meeting_->has_given_up(rank_))
+  if (attendance().has_given_up(rank_))
     throw Error("emulated card: member " + std::to_string(rank_) +
                 " has given this communicator up");
 }
 
 void Communicator::give_up(const std::string& why) {
-  leave();
+  attendance().gives_up(rank_, why);
+  take_back();
   throw Error("emulated card: member " + std::to_string(rank_) + " of " + std::to_string(size()) +
               ": " + why);
 }
 
 void Communicator::exchange(DeviceStream& stream, std::span<const SentPiece> send,
-                            std::span<const ReceivedPiece> receive, const std::string&) {
+                            std::span<const ReceivedPiece> receive, const std::string& what) {
   require_whole();
   if (send.size() != size() || receive.size() != size())
     throw Error("emulated card: an exchange needs a piece for each of " + std::to_string(size()) +
                 " members");
+  attendance().comes(rank_, what);
   Stream& on = static_cast<Stream&>(stream);
   for (uint32_t r = 0; r < size(); ++r) {
     if (send[r].bytes > 0) on.require(send[r].at, send[r].bytes);
@@ -84,7 +85,11 @@ void Communicator::exchange(DeviceStream& stream, std::span<const SentPiece> sen
 void Communicator::wait(DeviceStream& stream, const std::string& what) {
   require_whole();
   const Place end = static_cast<Stream&>(stream).end();
-  if (!host_->schedule.run_to(end, deadline_)) give_up("waited too long for " + what);
+  std::string lost;
+  const auto is_hopeless = [&] { return !(lost = attendance().lost(rank_)).empty(); };
+  if (host_->schedule.run_to(end, deadline_, is_hopeless)) return;
+  give_up(lost.empty() ? "waited too long for " + what + attendance().missing(rank_)
+                       : what + ": " + lost);
 }
 
 }  // namespace thespis::gpu::emulation

@@ -36,8 +36,9 @@ class Communicator final : public DeviceCommunicator {
   void wait(DeviceStream& stream, const std::string& what) override;
 
  private:
+  Attendance& attendance() const { return meeting_->attendance; }
   void require_whole() const;
-  void leave();
+  void take_back();
   [[noreturn]] void give_up(const std::string& why);
 
   const std::shared_ptr<Host> host_;

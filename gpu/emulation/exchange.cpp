@@ -7,7 +7,7 @@
 namespace thespis::gpu::emulation {
 
 bool Exchange::complete() {
-  if (meeting_->has_given_up(member_)) return true;
+  if (meeting_->attendance.has_given_up(member_)) return true;
   if (!offered_) meeting_->offer(shared_from_this());
   return open_ == 0;
 }
@@ -44,8 +44,7 @@ void Meeting::match(const Pair& pair) {
   awaited.pop_front();
 }
 
-void Meeting::give_up(uint32_t member) {
-  given_up_[member] = true;
+void Meeting::take_back(uint32_t member) {
   for (uint32_t r = 0; r < size(); ++r) {
     sent_.erase({member, r});
     awaited_.erase({r, member});

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "gpu/attendance.hpp"
 #include "gpu/device_communicator.hpp"
 
 namespace thespis::gpu::emulation {
@@ -41,13 +42,12 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
 class Meeting {
  public:
-  explicit Meeting(uint32_t size) : given_up_(size, false) {}
-  uint32_t size() const { return static_cast<uint32_t>(given_up_.size()); }
-  uint32_t joined = 0;
+  explicit Meeting(uint32_t size) : attendance(size) {}
+  uint32_t size() const { return attendance.size(); }
+  Attendance attendance;
 
-  bool has_given_up(uint32_t member) const { return given_up_[member]; }
-  /// What it offered is taken back.
-  void give_up(uint32_t member);
+  /// What a member that has given up offered.
+  void take_back(uint32_t member);
 
  private:
   friend class Exchange;
@@ -60,7 +60,6 @@ class Meeting {
   void offer(const std::shared_ptr<Exchange>& exchange);
   void match(const Pair& pair);
 
-  std::vector<bool> given_up_;
   std::map<Pair, std::deque<Offer<SentPiece>>> sent_;
   std::map<Pair, std::deque<Offer<ReceivedPiece>>> awaited_;
 };

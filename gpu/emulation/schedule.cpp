@@ -43,7 +43,8 @@ Place Schedule::end_of(const std::shared_ptr<Queue>& queue) {
   return {queue, queue->end()};
 }
 
-bool Schedule::run_to(const Place& place, std::chrono::milliseconds patience) {
+bool Schedule::run_to(const Place& place, std::chrono::milliseconds patience,
+                      const std::function<bool()>& is_hopeless) {
   if (place.queue == nullptr) return true;
   Lock lock(mutex_);
   Queue& queue = *place.queue;
@@ -57,7 +58,7 @@ bool Schedule::run_to(const Place& place, std::chrono::milliseconds patience) {
       continue;
     }
     const auto left = moved + patience - clock_.now();
-    if (left <= left.zero()) return false;
+    if (left <= left.zero() || is_hopeless()) return false;
     const uint64_t had = queue.done;
     changed_.wait_for(lock, left);
     if (queue.done != had || queue.runs) moved = clock_.now();

@@ -68,8 +68,11 @@ class Schedule {
   Place add(const std::shared_ptr<Queue>& queue, Step step);
   Place end_of(const std::shared_ptr<Queue>& queue);
 
-  /// Returns when `place` has come; false where nothing moved for so long.
-  bool run_to(const Place& place, std::chrono::milliseconds patience);
+  /// Returns when `place` has come; false where nothing moved for so long, or nothing moves and
+  /// `is_hopeless`.
+  bool run_to(
+      const Place& place, std::chrono::milliseconds patience,
+      const std::function<bool()>& is_hopeless = [] { return false; });
   /// The same. Error where nothing moves for a minute: a step waits for what never comes.
   void run_to(const Place& place);
   /// All that was added on a card.

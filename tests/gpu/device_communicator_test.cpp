@@ -70,22 +70,38 @@ TEST_CASE("device communicator: pieces arrive where they are meant to, of any si
   CHECK(received[1] == second);
 }
 
-TEST_CASE("device communicator: who never joins or never calls ends the wait of the others") {
+TEST_CASE("device communicator: who never joins, never calls or leaves is named to the others") {
   const auto cards = test::cards(kMembers);
   CHECK_THROWS_WITH(cards[0]->join(cards[0]->make_communicator_id(), 0, kMembers, 300ms),
-                    EndsWith(": member 0 of 2: waited too long for the other members to join"));
+                    EndsWith(": member 0 of 2: waited too long for the other members to join; "
+                             "member 1 is missing: it has not joined"));
 
-  const auto id = cards[0]->make_communicator_id();
-  const auto errors = on_each_card(cards, [&](uint32_t r, const auto& device) {
-    const auto member = device->join(id, r, kMembers, 5s);
-    if (r == 1) return;
-    test::CardMemory memory(device);
-    float* at = memory.template make<float>(1024);
-    const gpu::SentPiece send[] = {{nullptr, 0}, {at, 1024}};
-    const gpu::ReceivedPiece receive[] = {{nullptr, 0}, {at + 512, 1024}};
-    member->exchange(memory.stream(), send, receive, "gradients of step 7");
-    member->wait(memory.stream(), "gradients of step 7");
-  });
-  CHECK_THAT(errors[0], EndsWith(": member 0 of 2: waited too long for gradients of step 7"));
-  CHECK(errors[1].empty());
+  // Member 1 leaves after its only call, or stays and makes no other.
+  const auto second_call = [&](bool leaves, std::chrono::milliseconds deadline) {
+    const auto id = cards[0]->make_communicator_id();
+    std::vector<std::unique_ptr<gpu::DeviceCommunicator>> members(kMembers);
+    const auto errors = on_each_card(cards, [&](uint32_t r, const auto& device) {
+      members[r] = device->join(id, r, kMembers, deadline);
+      test::CardMemory memory(device);
+      float* at = memory.template make<float>(1024);
+      std::vector<gpu::SentPiece> send(kMembers, {nullptr, 0});
+      std::vector<gpu::ReceivedPiece> receive(kMembers, {nullptr, 0});
+      send[1 - r] = {at, 1024};
+      receive[1 - r] = {at + 512, 1024};
+      for (const char* what : {"gradients of step 6", "gradients of step 7"}) {
+        members[r]->exchange(memory.stream(), send, receive, what);
+        members[r]->wait(memory.stream(), what);
+        if (r == 1) break;
+      }
+      if (r == 1 && leaves) members[r].reset();
+    });
+    CHECK(errors[1].empty());
+    return errors[0];
+  };
+  CHECK_THAT(second_call(true, 60s),
+             EndsWith(": member 0 of 2: gradients of step 7: member 1 has left after gradients of "
+                      "step 6"));
+  CHECK_THAT(second_call(false, 1s),
+             EndsWith(": member 0 of 2: waited too long for gradients of step 7; member 1 is "
+                      "missing: it was last at gradients of step 6"));
 }
