@@ -33,6 +33,7 @@ class Card final : public Device {
   void release(void* at) noexcept override {
     THESPIS_ASSERT(!host_->schedule.captures());
     host_->schedule.run_card(index_);
+    host_->schedule.forget(index_, at, memory_->around(at).size());
     memory_->release(at);
   }
   void* allocate_host(size_t bytes, const std::string& what) override {

@@ -69,9 +69,10 @@ void Communicator::exchange(DeviceStream& stream, std::span<const SentPiece> sen
                 " members");
   attendance().comes(rank_, what);
   Stream& on = static_cast<Stream&>(stream);
+  Uses uses;
   for (uint32_t r = 0; r < size(); ++r) {
-    if (send[r].bytes > 0) on.require(send[r].at, send[r].bytes);
-    if (receive[r].bytes > 0) on.require(receive[r].at, receive[r].bytes);
+    if (r == rank_) continue;
+    uses.add(send[r].at, send[r].bytes, false).add(receive[r].at, receive[r].bytes, true);
   }
   const SentPiece& own = send[rank_];
   if (own.bytes > 0 && own.at != receive[rank_].at) on.copy(receive[rank_].at, own.at, own.bytes);
@@ -79,7 +80,9 @@ void Communicator::exchange(DeviceStream& stream, std::span<const SentPiece> sen
   last_ = on.add({.after = last_,
                   .exchange = std::make_shared<Exchange>(
                       meeting_, rank_, std::vector<SentPiece>(send.begin(), send.end()),
-                      std::vector<ReceivedPiece>(receive.begin(), receive.end()))});
+                      std::vector<ReceivedPiece>(receive.begin(), receive.end())),
+                  .what = "the exchange of " + what,
+                  .uses = std::move(uses.list)});
 }
 
 void Communicator::wait(DeviceStream& stream, const std::string& what) {

@@ -20,7 +20,7 @@ Schedule::Schedule(const CardOptions& options)
 
 std::shared_ptr<Queue> Schedule::make_queue(uint32_t card) {
   const std::lock_guard guard(mutex_);
-  return queues_.emplace_back(std::make_shared<Queue>(card));
+  return queues_.emplace_back(std::make_shared<Queue>(card, queue_count_++));
 }
 
 void Schedule::remove(const std::shared_ptr<Queue>& queue) {
@@ -31,8 +31,11 @@ void Schedule::remove(const std::shared_ptr<Queue>& queue) {
 
 Place Schedule::add(const std::shared_ptr<Queue>& queue, Step step) {
   Lock lock(mutex_);
+  const Place place{queue, queue->end() + 1};
+  follow(*queue, step.after);
+  accesses_[queue->card].add(queue->number, place.done, queue->follows.rbegin()->second, step.uses,
+                             step.what);
   queue->steps.push_back(std::move(step));
-  const Place place{queue, queue->end()};
   changed();  // For whoever waits for an exchange with this queue.
   if (order_ == Order::kRandom && random_.below(kCallsPerTurn) == 0) advance_some(lock);
   return place;
@@ -63,7 +66,36 @@ bool Schedule::run_to(const Place& place, std::chrono::milliseconds patience,
     changed_.wait_for(lock, left);
     if (queue.done != had || queue.runs) moved = clock_.now();
   }
+  host_waited(place);
   return true;
+}
+
+/// All that `place` comes after, its own queue's steps included.
+Clock Schedule::clock_at(const Place& place) const {
+  const auto& follows = place.queue->follows;
+  Clock clock = std::prev(follows.lower_bound(std::max<uint64_t>(place.done, 1)))->second;
+  clock[place.queue->number] = place.done;
+  return clock;
+}
+
+/// Whatever is added to `queue` next comes after `place`, and after what the host has waited for.
+void Schedule::follow(Queue& queue, const Place& place) {
+  const bool host = queue.waits_of_host != waits_of_host_;
+  if (!host && (place.queue == nullptr || place.queue.get() == &queue)) return;
+  Clock clock = queue.follows.rbegin()->second;
+  if (host) join(clock, host_follows_);
+  if (place.queue != nullptr) join(clock, clock_at(place));
+  queue.waits_of_host = waits_of_host_;
+  queue.follows[queue.end()] = std::move(clock);
+}
+
+void Schedule::host_waited(const Place& place) {
+  if (join(host_follows_, clock_at(place))) ++waits_of_host_;
+}
+
+void Schedule::forget(uint32_t card, const void* at, size_t bytes) {
+  const std::lock_guard guard(mutex_);
+  accesses_[card].forget(static_cast<const char*>(at), bytes);
 }
 
 void Schedule::run_to(const Place& place) {
@@ -108,6 +140,10 @@ bool Schedule::advance(Queue& queue, Lock& lock) {
     queue.visited = false;
     return moved;
   }
+  if (step.finds)
+    accesses_[queue.card].add(queue.number, queue.done + 1,
+                              std::prev(queue.follows.upper_bound(queue.done))->second,
+                              step.finds(), step.what);
   queue.runs = true;
   if (step.work) {
     lock.unlock();

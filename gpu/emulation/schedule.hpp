@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "gpu/emulation/accesses.hpp"
 #include "gpu/emulation/cards.hpp"
 #include "runtime/env/clock.hpp"
 #include "runtime/env/random.hpp"
@@ -43,18 +44,26 @@ struct Step {
   Place after = {};
   std::shared_ptr<Exchange> exchange = {};
   HostRange host = {};
+  std::string what = {};  ///< For errors.
+  std::vector<Access> uses = {};
+  /// What else it uses, known when it runs.
+  std::function<std::vector<Access>()> finds = {};
 };
 
 /// The steps of one stream. All members are guarded by the schedule's lock.
 class Queue {
  public:
-  explicit Queue(uint32_t of_card) : card(of_card) {}
+  Queue(uint32_t of_card, uint64_t of_all) : card(of_card), number(of_all) {}
   const uint32_t card;
+  const uint64_t number;
   std::deque<Step> steps;  // Those that are not done.
   uint64_t done = 0;
   bool runs = false;     // Some thread runs the first step.
   bool visited = false;  // Some thread is looking for what the first step waits for.
   uint64_t end() const { return done + steps.size(); }
+  /// What steps from the first number on come after, other queues' work.
+  std::map<uint64_t, Clock> follows = {{0, {}}};
+  uint64_t waits_of_host = 0;  // So many of the host's are in the last of them.
 };
 
 class Schedule {
@@ -78,6 +87,8 @@ class Schedule {
   /// All that was added on a card.
   void run_card(uint32_t card);
   bool uses(HostRange range);
+  /// Memory of a card that is given back.
+  void forget(uint32_t card, const void* at, size_t bytes);
 
   /// For what queues wait for besides each other; changed() after each change of it.
   std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
@@ -97,6 +108,9 @@ class Schedule {
   bool advance_for(Queue& queue, Lock& lock);
   bool advance_others(const Queue& queue, Lock& lock);
   void advance_some(Lock& lock);
+  Clock clock_at(const Place& place) const;
+  void follow(Queue& queue, const Place& place);
+  void host_waited(const Place& place);
 
   const Order order_;
   const env::RealClock clock_;
@@ -105,6 +119,10 @@ class Schedule {
   env::KeyedRandom random_;
   std::vector<std::shared_ptr<Queue>> queues_;
   std::vector<std::thread::id> capturing_;
+  uint64_t queue_count_ = 0;  // Ever made.
+  Clock host_follows_;        // What any thread has waited for.
+  uint64_t waits_of_host_ = 0;
+  std::map<uint32_t, Accesses> accesses_;  // By card.
 };
 
 }  // namespace thespis::gpu::emulation

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "runtime/base/assert.hpp"
+#include "runtime/base/error.hpp"
 
 namespace thespis::gpu::emulation {
 namespace {
@@ -48,52 +49,53 @@ Stream::~Stream() {
 }
 
 Place Stream::add(Step step) {
+  for (const Access& access : step.uses)
+    if (!memory_->has(access.at, access.bytes))
+      throw Error("emulated card: " + step.what + " uses memory that is none of this card's");
   if (!captures_) return host_->schedule.add(queue_, std::move(step));
   THESPIS_ASSERT(step.exchange == nullptr);
   captured_.push_back(std::move(step));
   return {};
 }
 
-void Stream::add(std::function<void()> work) {
-  add(Step{.work = std::move(work)});
-}
-
-void Stream::require(const void* at, size_t bytes) const {
-  THESPIS_ASSERT(memory_->has(at, bytes));
+void Stream::add(const char* what, const Uses& uses, std::function<void()> work) {
+  add(Step{.work = std::move(work), .what = what, .uses = uses.list});
 }
 
 void Stream::upload(void* to, const void* from_host, size_t bytes) {
   if (bytes == 0) return;
-  require(to, bytes);
-  if (host_->pinned.has(from_host, bytes))
-    return static_cast<void>(
-        add({.work = [to, from_host, bytes] { std::memcpy(to, from_host, bytes); },
-             .host = {from_host, bytes}}));
+  const Uses uses = Uses().add(to, bytes, true);
+  if (host_->pinned.has(from_host, bytes)) {
+    add({.work = [to, from_host, bytes] { std::memcpy(to, from_host, bytes); },
+         .host = {from_host, bytes},
+         .what = "an upload",
+         .uses = uses.list});
+    return;
+  }
   THESPIS_ASSERT(!captures_);  // A graph would read it again at each launch.
   const auto* begin = static_cast<const uint8_t*>(from_host);
-  add([to, kept = std::vector<uint8_t>(begin, begin + bytes)] {
+  add("an upload", uses, [to, kept = std::vector<uint8_t>(begin, begin + bytes)] {
     std::memcpy(to, kept.data(), kept.size());
   });
 }
 
 void Stream::download(void* to_host, const void* from, size_t bytes) {
   if (bytes == 0) return;
-  require(from, bytes);
   add({.work = [to_host, from, bytes] { std::memcpy(to_host, from, bytes); },
-       .host = {to_host, bytes}});
+       .host = {to_host, bytes},
+       .what = "a download",
+       .uses = Uses().add(from, bytes, false).list});
 }
 
 void Stream::copy(void* to, const void* from, size_t bytes) {
   if (bytes == 0) return;
-  require(to, bytes);
-  require(from, bytes);
-  add([to, from, bytes] { std::memmove(to, from, bytes); });
+  add("a copy", Uses().add(from, bytes, false).add(to, bytes, true),
+      [to, from, bytes] { std::memmove(to, from, bytes); });
 }
 
 void Stream::zero(void* at, size_t bytes) {
   if (bytes == 0) return;
-  require(at, bytes);
-  add([at, bytes] { std::memset(at, 0, bytes); });
+  add("clearing memory", Uses().add(at, bytes, true), [at, bytes] { std::memset(at, 0, bytes); });
 }
 
 void Stream::synchronize() {

@@ -64,11 +64,9 @@ class Stream final : public DeviceStream {
   /// Adds a step, to the graph where one is being recorded; the moment after it.
   Place add(Step step);
   Place end() { return host_->schedule.end_of(queue_); }
-  /// Ends the program where the memory is not this card's.
-  void require(const void* at, size_t bytes) const;
 
  private:
-  void add(std::function<void()> work);
+  void add(const char* what, const Uses& uses, std::function<void()> work);
 
   const std::shared_ptr<Host> host_;
   const std::shared_ptr<const Memory> memory_;

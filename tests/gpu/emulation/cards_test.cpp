@@ -48,23 +48,28 @@ TEST_CASE_METHOD(Fixture, "emulation: new memory holds no number; too much names
   CHECK(small->info().memory_free == small->info().memory);
 }
 
-TEST_CASE("emulation: work of another stream is seen where it was waited for, and only there") {
+TEST_CASE("emulation: work runs as late as it may, or as early") {
+  float mine = 0, other = 0;
+  const auto download_both = [&](Fixture& f) {
+    f.set(*f.first, 1);
+    f.first->synchronize();
+    f.first->download(&mine, f.at, sizeof(mine));
+    f.second->download(&other, f.at, sizeof(other));
+    f.first->synchronize();
+    CHECK(mine == 1);
+  };
   Fixture late;
-  late.set(*late.first, 1);
-  late.set(*late.second, 2);
-  CHECK(late.value() == 1);  // Nobody waited for the second stream.
+  download_both(late);
+  CHECK(other == 0);  // Nobody waits for the second stream.
   late.second->synchronize();
-  CHECK(late.value() == 2);
-
+  CHECK(other == 1);
+  other = 0;
   Fixture early(Order::kOthersFirst);
-  float kept = 0;
-  early.set(*early.first, 1);
-  early.first->synchronize();
-  early.first->download(&kept, early.at, sizeof(kept));
-  early.set(*early.second, 2);  // Does not wait until the first stream has read.
-  early.first->synchronize();
-  CHECK(kept == 2);
+  download_both(early);
+  CHECK(other == 1);
+}
 
+TEST_CASE("emulation: two streams use the same memory only where one waits for the other") {
   const Order order = GENERATE(Order::kLate, Order::kOthersFirst, Order::kRandom);
   Fixture f(order);
   const auto written = f.first->make_event(), read = f.second->make_event();
@@ -80,6 +85,20 @@ TEST_CASE("emulation: work of another stream is seen where it was waited for, an
   read->wait_on_host();
   CHECK(seen == 1);
   CHECK(f.value() == 2);
+  const char* const problem =
+      "emulated card: an upload uses memory that a download on another stream uses, and does not "
+      "wait for it";
+  f.first->download(&seen, f.at, sizeof(seen));
+  CHECK_THROWS_WITH(f.set(*f.second, 3), problem);
+  f.second->wait(*written);  // A moment before the download.
+  CHECK_THROWS_WITH(f.set(*f.second, 3), problem);
+  f.first->synchronize();
+  f.set(*f.second, 3);
+  CHECK_THROWS_WITH(f.first->zero(f.at, sizeof(float)),
+                    "emulated card: clearing memory uses memory that an upload on another stream "
+                    "uses, and does not wait for it");
+  CHECK_THROWS_WITH(f.first->zero(f.at, 2 * sizeof(float)),
+                    "emulated card: clearing memory uses memory that is none of this card's");
   CHECK(written->milliseconds_since(*read) >= 0);
 }
 
