@@ -35,30 +35,33 @@ bool Attendance::has_given_up(uint32_t member) const {
   return members_[member].left || !members_[member].failure.empty();
 }
 
-std::string Attendance::missing(uint32_t member) const {
+Attendance::Absence Attendance::missing(uint32_t member) const {
   const std::lock_guard guard(mutex_);
-  std::string text;
-  for (size_t r = 0; r < members_.size(); ++r) {
+  Absence absence{member, ""};
+  for (uint32_t r = 0; r < members_.size(); ++r) {
     const Member& other = members_[r];
     if (other.joined && other.calls >= members_[member].calls) continue;
-    text += "; member " + std::to_string(r) + " is missing: it ";
-    text += !other.joined      ? "has not joined"
-            : other.calls == 0 ? "has called nothing yet"
-                               : "was last at " + other.last;
+    if (absence.why.empty()) absence.member = r;
+    absence.why += (absence.why.empty() ? "member " : "; member ") + std::to_string(r) +
+                   " is missing: it " +
+                   (!other.joined      ? "has not joined"
+                    : other.calls == 0 ? "has called nothing yet"
+                                       : "was last at " + other.last);
   }
-  return text.empty() ? "; all members have come: a card or a link does not answer" : text;
+  if (absence.why.empty()) absence.why = "all members have come: a card or a link does not answer";
+  return absence;
 }
 
-std::string Attendance::lost(uint32_t member) const {
+std::optional<Attendance::Absence> Attendance::lost(uint32_t member) const {
   const std::lock_guard guard(mutex_);
-  for (size_t r = 0; r < members_.size(); ++r) {
+  for (uint32_t r = 0; r < members_.size(); ++r) {
     const Member& other = members_[r];
     if (r == member) continue;
     const std::string name = "member " + std::to_string(r);
     if (!other.failure.empty() && other.calls <= members_[member].calls)
-      return name + " gave up: " + other.failure;
+      return Absence{r, name + " gave up: " + other.failure};
     if (other.left && other.calls < members_[member].calls)
-      return name + " has left" + (other.calls == 0 ? "" : " after " + other.last);
+      return Absence{r, name + " has left" + (other.calls == 0 ? "" : " after " + other.last)};
   }
   return {};
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,13 +26,17 @@ class Attendance {
   void gives_up(uint32_t member, const std::string& why);
   bool has_given_up(uint32_t member) const;
 
+  /// Why `member` waits in vain, and for whom first.
+  struct Absence {
+    uint32_t member = 0;
+    std::string why;
+  };
   /// Of those that have made fewer calls than `member`, or never joined: where each was last.
-  /// "; member 1 is missing: it was last at the weights of step 6". Where there are none: that all
-  /// have come.
-  std::string missing(uint32_t member) const;
-  /// Why the latest call of `member` cannot end any more, since another left or gave up before.
-  /// Empty: it can.
-  std::string lost(uint32_t member) const;
+  /// "member 1 is missing: it was last at the weights of step 6". Where there are none: that all
+  /// have come, and `member` itself.
+  Absence missing(uint32_t member) const;
+  /// Where the latest call of `member` cannot end any more, since another left or gave up before.
+  std::optional<Absence> lost(uint32_t member) const;
 
  private:
   struct Member {

@@ -4,8 +4,9 @@
 //   DX-1  All members make the same calls in the same order. A call enqueues work on its stream and
 //         returns; wait() ends when it is done.
 //   DX-2  Nothing waits beyond the deadline that the member joined with, nor for a member that has
-//         left or given up: the error names it, or who is missing. A member that failed or came too
-//         late leaves the communicator unusable: every later call of every member throws Error.
+//         left or given up: collective::RankLost names it, or who is missing. A member that failed
+//         or came too late leaves the communicator unusable: every later call of every member
+//         throws Error.
 //         `what` is for its text: "the gradients of step 7".
 
 #include <array>
@@ -43,8 +44,8 @@ class DeviceCommunicator {
   /// received overlaps another piece.
   virtual void exchange(DeviceStream& stream, std::span<const SentPiece> send,
                         std::span<const ReceivedPiece> receive, const std::string& what) = 0;
-  /// Waits for all that was enqueued on `stream`. Error where a member failed or the deadline
-  /// passed; work under way is then given up.
+  /// Waits for all that was enqueued on `stream`. RankLost where a member is gone or the deadline
+  /// passed, Error where the work failed; what is under way is then given up.
   virtual void wait(DeviceStream& stream, const std::string& what) = 0;
 };
 

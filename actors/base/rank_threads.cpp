@@ -26,16 +26,7 @@ void RankThreads::on_all(const std::function<void(uint32_t rank)>& work) const {
     threads_[r - 1]->post([&run, r] { run(r); }, [&others] { others.count_down(); });
   run(0);
   others.wait();
-  std::exception_ptr lost;
-  for (const std::exception_ptr& failure : failures) {
-    if (failure == nullptr) continue;
-    try {
-      std::rethrow_exception(failure);
-    } catch (const collective::RankLost&) {
-      lost = failure;  // Unless another rank says why.
-    }
-  }
-  if (lost != nullptr) std::rethrow_exception(lost);
+  collective::throw_cause(failures);
 }
 
 model::Trainer::StepStats RankThreads::step(std::span<const model::TrainItem> items,

@@ -8,6 +8,7 @@
 
 #include "gpu/cuda/kernels.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/collective/communicator.hpp"
 
 namespace thespis::gpu::cuda {
 namespace {
@@ -72,12 +73,25 @@ void Communicator::require_whole() const {
     throw Error("nccl: member " + std::to_string(rank_) + " has given this communicator up");
 }
 
-void Communicator::give_up(const std::string& why) {
+void Communicator::abort(const std::string& why) {
   if (communicator_ != nullptr) nccl().abort(communicator_);
   communicator_ = nullptr;
   attendance_->gives_up(rank_, why);
-  throw Error("nccl: member " + std::to_string(rank_) + " of " + std::to_string(size_) + ": " +
-              why);
+}
+
+std::string Communicator::text(const std::string& why) const {
+  return "nccl: member " + std::to_string(rank_) + " of " + std::to_string(size_) + ": " + why;
+}
+
+void Communicator::give_up(const std::string& why) {
+  abort(why);
+  throw Error(text(why));
+}
+
+void Communicator::give_up(const std::string& what, const Attendance::Absence& absence) {
+  const std::string why = what + ": " + absence.why;
+  abort(why);
+  throw collective::RankLost(absence.member, text(why));
 }
 
 void Communicator::check(ncclResult_t status, const std::string& what) {
@@ -93,10 +107,9 @@ void Communicator::poll(const std::string& what, const std::function<bool()>& do
     check(nccl().async_error(communicator_, &state), "asking for errors");
     check(state, what);
     if (state == ncclSuccess && done()) return;
-    if (const std::string lost = attendance_->lost(rank_); !lost.empty())
-      give_up(what + ": " + lost);
+    if (const auto lost = attendance_->lost(rank_)) give_up(what, *lost);
     if (std::chrono::steady_clock::now() > until)
-      give_up("waited too long for " + what + attendance_->missing(rank_));
+      give_up("waited too long for " + what, attendance_->missing(rank_));
     std::this_thread::sleep_for(kPause);
   }
 }

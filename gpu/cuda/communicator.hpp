@@ -34,6 +34,10 @@ class Communicator final : public DeviceCommunicator {
   /// Calls `done` again and again; gives the communicator up where NCCL fails or time is out.
   void poll(const std::string& what, const std::function<bool()>& done);
   [[noreturn]] void give_up(const std::string& why);
+  /// RankLost.
+  [[noreturn]] void give_up(const std::string& what, const Attendance::Absence& absence);
+  void abort(const std::string& why);
+  std::string text(const std::string& why) const;
 
   const int card_;
   const uint32_t rank_, size_;

@@ -4,6 +4,7 @@
 
 #include "gpu/emulation/stream.hpp"
 #include "runtime/base/error.hpp"
+#include "runtime/collective/communicator.hpp"
 
 namespace thespis::gpu::emulation {
 
@@ -34,7 +35,7 @@ Communicator::Communicator(std::shared_ptr<Host> host, std::shared_ptr<Meeting> 
   host_->schedule.changed();
   if (host_->schedule.await(lock, deadline_, [&] { return attendance().all_joined(); })) return;
   lock.unlock();
-  give_up("waited too long for the other members to join" + attendance().missing(rank_));
+  give_up("waited too long for the other members to join", attendance().missing(rank_));
 }
 
 Communicator::~Communicator() {
@@ -54,11 +55,12 @@ void Communicator::require_whole() const {
                 " has given this communicator up");
 }
 
-void Communicator::give_up(const std::string& why) {
+void Communicator::give_up(const std::string& what, const Attendance::Absence& absence) {
+  const std::string why = what + ": " + absence.why;
   attendance().gives_up(rank_, why);
   take_back();
-  throw Error("emulated card: member " + std::to_string(rank_) + " of " + std::to_string(size()) +
-              ": " + why);
+  throw collective::RankLost(absence.member, "emulated card: member " + std::to_string(rank_) +
+                                                 " of " + std::to_string(size()) + ": " + why);
 }
 
 void Communicator::exchange(DeviceStream& stream, std::span<const SentPiece> send,
@@ -88,11 +90,11 @@ void Communicator::exchange(DeviceStream& stream, std::span<const SentPiece> sen
 void Communicator::wait(DeviceStream& stream, const std::string& what) {
   require_whole();
   const Place end = static_cast<Stream&>(stream).end();
-  std::string lost;
-  const auto is_hopeless = [&] { return !(lost = attendance().lost(rank_)).empty(); };
+  std::optional<Attendance::Absence> lost;
+  const auto is_hopeless = [&] { return (lost = attendance().lost(rank_)).has_value(); };
   if (host_->schedule.run_to(end, deadline_, is_hopeless)) return;
-  give_up(lost.empty() ? "waited too long for " + what + attendance().missing(rank_)
-                       : what + ": " + lost);
+  if (lost) give_up(what, *lost);
+  give_up("waited too long for " + what, attendance().missing(rank_));
 }
 
 }  // namespace thespis::gpu::emulation

@@ -39,7 +39,8 @@ class Communicator final : public DeviceCommunicator {
   Attendance& attendance() const { return meeting_->attendance; }
   void require_whole() const;
   void take_back();
-  [[noreturn]] void give_up(const std::string& why);
+  /// RankLost.
+  [[noreturn]] void give_up(const std::string& what, const Attendance::Absence& absence);
 
   const std::shared_ptr<Host> host_;
   const std::shared_ptr<Meeting> meeting_;

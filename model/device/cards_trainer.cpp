@@ -1,5 +1,7 @@
 #include "model/device/cards_trainer.hpp"
 
+#include <exception>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -43,13 +45,26 @@ struct CardsTrainer::State {
         samples(ranks.size() + receivers.size(), true),
         policy(std::move(initial)) {}
 
+  /// Calls work(member) for the first `count` of them at once; throws the cause where any fails.
+  void on_all(size_t count, const std::function<void(size_t)>& work) {
+    std::vector<std::exception_ptr> failures(count);
+    threads.parallel_for(count, [&](size_t i) {
+      try {
+        work(i);
+      } catch (...) {
+        failures[i] = std::current_exception();
+      }
+    });
+    collective::throw_cause(failures);
+  }
+
   void join(const AdamWOptions& options, const TrainerLimits& limits) {
     const auto members = static_cast<uint32_t>(ranks.size() + receivers.size());
     if (zero == Zero::kWeights)
       for (size_t r = 0; r < ranks.size(); ++r) samples[r] = cards.ranks_sample.at(r);
     gpu::CommunicatorId id = {};
     if (members > 1) id = cards.ranks[0]->device()->make_communicator_id();
-    threads.parallel_for(members, [&](size_t i) {
+    on_all(members, [&](size_t i) {
       const auto& model = i < ranks.size() ? cards.ranks[i] : cards.samplers[i - ranks.size()];
       DeviceGroup with;
       std::unique_ptr<gpu::DeviceCommunicator> member;
@@ -125,13 +140,12 @@ Trainer::StepStats CardsTrainer::step(std::span<const TrainItem> items, const Lo
                                       double learning_rate) {
   State& s = *state_;
   std::vector<Trainer::StepStats> stats(s.ranks.size());
-  s.threads.parallel_for(s.ranks.size(), [&](size_t r) {
-    stats[r] = s.ranks[r]->compute(items, loss, learning_rate);
-  });
+  s.on_all(s.ranks.size(),
+           [&](size_t r) { stats[r] = s.ranks[r]->compute(items, loss, learning_rate); });
   s.let_go();
   // Made before the ranks count the step.
   const std::string what = "the weights of step " + std::to_string(step_count() + 1);
-  s.threads.parallel_for(s.ranks.size() + s.receivers.size(), [&](size_t i) {
+  s.on_all(s.ranks.size() + s.receivers.size(), [&](size_t i) {
     if (i < s.ranks.size())
       s.ranks[i]->update(stats[i].grad_norm, learning_rate);
     else

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 
 #include "runtime/base/assert.hpp"
 #include "runtime/collective/thread_group.hpp"
@@ -33,6 +32,19 @@ RankLost rank_missing(const std::vector<bool>& is_missing, const std::string& wh
           fmt::format("{} of {} did not reach \"{}\" within {:g} s; {} {}", names(is_missing, true),
                       is_missing.size(), what, seconds, names(is_missing, false),
                       waiting > 1 ? "wait" : "waits")};
+}
+
+void throw_cause(std::span<const std::exception_ptr> failures) {
+  std::exception_ptr lost;
+  for (const std::exception_ptr& failure : failures) {
+    if (failure == nullptr) continue;
+    try {
+      std::rethrow_exception(failure);
+    } catch (const RankLost&) {
+      lost = failure;  // Unless another rank says why.
+    }
+  }
+  if (lost != nullptr) std::rethrow_exception(lost);
 }
 
 void Communicator::barrier(const std::string& what) {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -85,6 +86,10 @@ std::vector<T> Communicator::all_gather_value(const T& mine, const std::string& 
 
 /// A group of one: every operation returns at once.
 std::shared_ptr<Communicator> alone();
+
+/// What ranks that work together threw, by rank, null for nothing: throws the cause, which is not
+/// that others then missed a rank, unless that is all there is.
+void throw_cause(std::span<const std::exception_ptr> failures);
 
 /// "rank 2 of 4 did not reach "X" within 30 s; ranks 0, 1, 3 wait". `missing` is not empty.
 RankLost rank_missing(const std::vector<bool>& is_missing, const std::string& what, double seconds);

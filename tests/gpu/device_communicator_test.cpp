@@ -3,10 +3,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <functional>
-#include <thread>
 
 #include "tests/support/card.hpp"
+#include "tests/support/ranks.hpp"
 
 using namespace thespis;
 using namespace std::chrono_literals;
@@ -16,33 +15,15 @@ namespace {
 
 constexpr uint32_t kMembers = 2;
 
-/// Calls work(member, card) on a thread for each card; its errors, empty where there was none.
-std::vector<std::string> on_each_card(
-    const std::vector<std::shared_ptr<gpu::Device>>& cards,
-    const std::function<void(uint32_t, const std::shared_ptr<gpu::Device>&)>& work) {
-  std::vector<std::string> errors(cards.size());
-  std::vector<std::thread> threads;
-  for (uint32_t r = 0; r < cards.size(); ++r)
-    threads.emplace_back([&, r] {
-      try {
-        work(r, cards[r]);
-      } catch (const Error& error) {
-        errors[r] = error.what();
-      }
-    });
-  for (std::thread& t : threads) t.join();
-  return errors;
-}
-
 }  // namespace
 
 TEST_CASE("device communicator: pieces arrive where they are meant to, of any size") {
   const auto cards = test::cards(kMembers);
   const auto id = cards[0]->make_communicator_id();
   std::vector<std::vector<float>> received(kMembers);
-  const auto errors = on_each_card(cards, [&](uint32_t r, const auto& device) {
-    const auto member = device->join(id, r, kMembers, 30s);
-    test::CardMemory memory(device);
+  const auto ended = test::run_ranks(kMembers, [&](uint32_t r) {
+    const auto member = cards[r]->join(id, r, kMembers, 30s);
+    test::CardMemory memory(cards[r]);
     // To member t go (r + 1) * (t + 1) * 1000 floats of value 10 r + t; 1 sends nothing to itself.
     std::vector<gpu::SentPiece> send;
     std::vector<gpu::ReceivedPiece> receive;
@@ -54,7 +35,7 @@ TEST_CASE("device communicator: pieces arrive where they are meant to, of any si
       const std::vector<float> values(count(r, t), static_cast<float>(10 * r + t));
       send.push_back({memory.put(values), values.size() * sizeof(float)});
       sizes.push_back(count(t, r));
-      receive.push_back({memory.template make<float>(sizes.back()), sizes.back() * sizeof(float)});
+      receive.push_back({memory.make<float>(sizes.back()), sizes.back() * sizeof(float)});
     }
     member->exchange(memory.stream(), send, receive, "a test");
     member->wait(memory.stream(), "a test");
@@ -63,7 +44,7 @@ TEST_CASE("device communicator: pieces arrive where they are meant to, of any si
       received[r].insert(received[r].end(), values.begin(), values.end());
     }
   });
-  CHECK(errors == std::vector<std::string>(kMembers));
+  for (const test::Ended& end : ended) CHECK(end.error.empty());
   std::vector<float> first(1000, 0.0f), second(2000, 1.0f);
   first.insert(first.end(), 2000, 10.0f);
   CHECK(received[0] == first);
@@ -73,17 +54,17 @@ TEST_CASE("device communicator: pieces arrive where they are meant to, of any si
 TEST_CASE("device communicator: who never joins, never calls or leaves is named to the others") {
   const auto cards = test::cards(kMembers);
   CHECK_THROWS_WITH(cards[0]->join(cards[0]->make_communicator_id(), 0, kMembers, 300ms),
-                    EndsWith(": member 0 of 2: waited too long for the other members to join; "
+                    EndsWith(": member 0 of 2: waited too long for the other members to join: "
                              "member 1 is missing: it has not joined"));
 
   // Member 1 leaves after its only call, or stays and makes no other.
   const auto second_call = [&](bool leaves, std::chrono::milliseconds deadline) {
     const auto id = cards[0]->make_communicator_id();
     std::vector<std::unique_ptr<gpu::DeviceCommunicator>> members(kMembers);
-    const auto errors = on_each_card(cards, [&](uint32_t r, const auto& device) {
-      members[r] = device->join(id, r, kMembers, deadline);
-      test::CardMemory memory(device);
-      float* at = memory.template make<float>(1024);
+    const auto ended = test::run_ranks(kMembers, [&](uint32_t r) {
+      members[r] = cards[r]->join(id, r, kMembers, deadline);
+      test::CardMemory memory(cards[r]);
+      float* at = memory.make<float>(1024);
       std::vector<gpu::SentPiece> send(kMembers, {nullptr, 0});
       std::vector<gpu::ReceivedPiece> receive(kMembers, {nullptr, 0});
       send[1 - r] = {at, 1024};
@@ -95,13 +76,15 @@ TEST_CASE("device communicator: who never joins, never calls or leaves is named 
       }
       if (r == 1 && leaves) members[r].reset();
     });
-    CHECK(errors[1].empty());
-    return errors[0];
+    CHECK(ended[1].error.empty());
+    CHECK(ended[0].lost);
+    CHECK(ended[0].lost_rank == 1);
+    return ended[0].error;
   };
   CHECK_THAT(second_call(true, 60s),
              EndsWith(": member 0 of 2: gradients of step 7: member 1 has left after gradients of "
                       "step 6"));
   CHECK_THAT(second_call(false, 1s),
-             EndsWith(": member 0 of 2: waited too long for gradients of step 7; member 1 is "
+             EndsWith(": member 0 of 2: waited too long for gradients of step 7: member 1 is "
                       "missing: it was last at gradients of step 6"));
 }
