@@ -5,6 +5,7 @@
 
 #include "actors/evaluator/evaluator_actor.hpp"
 #include "actors/pool/pool_actor.hpp"
+#include "actors/training/card_use.hpp"
 #include "actors/training/run_inputs.hpp"
 #include "actors/training/workers.hpp"
 #include "app/verbs.hpp"
@@ -23,7 +24,8 @@ int run_eval(const EvalArguments& arguments) {
   gpu::ThreadPool threads(thread_count(recipe.engine.threads));
   cluster::ActorConfig actor_config;
   caf::actor_system system(actor_config);
-  const auto engine = make_engine(recipe.engine, threads);
+  const auto engine =
+      make_engine(recipe.engine, threads, card_uses(recipe, {.samplers = 1}, false));
   env::RealFileSystem files;
   const Host host{system, clock, files, *engine, [](const std::string& name) {
                     return std::make_unique<env::ComputeThread>(name);

@@ -87,10 +87,12 @@ int run_generate(const GenerateArguments& arguments) {
       std::max<uint32_t>(2, static_cast<uint32_t>(request.prompt.size()) + request.max_tokens);
   config::EngineSection section;
   section.device = arguments.device;
-  const auto engine = make_engine(section, threads);
-  const auto decoder =
-      engine->make_decoder(std::make_shared<const model::Policy>(std::move(weights), 0),
-                           {.slots = 1, .context_max = context});
+  model::CardUse use;
+  use.decoders = 1;
+  use.decoder = {.slots = 1, .context_max = context};
+  const auto engine = make_engine(section, threads, CardUses::one(section, use));
+  const auto decoder = engine->make_decoder(
+      std::make_shared<const model::Policy>(std::move(weights), 0), use.decoder);
   stream(*decoder, std::move(request), tokenizer);
   return 0;
 }

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "actors/front/worker_link_actor.hpp"
+#include "actors/training/card_use.hpp"
 #include "actors/training/run_inputs.hpp"
 #include "actors/training/workers.hpp"
 #include "app/secret.hpp"
@@ -121,7 +122,7 @@ std::optional<std::chrono::milliseconds> work(const NodeArguments& arguments, co
       model, std::make_unique<cluster::WeightFetcher>(fetch), fetch_compute);
   const env::RealClock clock;
   env::RealFileSystem files;
-  const auto engine = make_engine(recipe.engine, threads);
+  const auto engine = make_engine(recipe.engine, threads, card_uses(recipe, roles, false));
   const Host host{system, clock, files, *engine, [](const std::string& name) {
                     return std::make_unique<env::ComputeThread>(name);
                   }};

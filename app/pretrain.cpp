@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "actors/base/engine.hpp"
+#include "actors/training/card_use.hpp"
 #include "actors/training/workers.hpp"
 #include "app/verbs.hpp"
 #include "model/hf/hf_directory.hpp"
@@ -81,13 +82,11 @@ int run_pretrain(const PretrainArguments& arguments) {
   std::printf("pretraining %lu parameters on %lu tokens, %u threads, into %s\n",
               static_cast<unsigned long>(weights->layout.parameter_count()),
               static_cast<unsigned long>(p.tokens), threads.thread_count(), out.c_str());
-  const auto engine = make_engine(recipe.engine, threads);
+  const auto engine = make_engine(recipe.engine, threads, pretraining_card_uses(recipe));
   const auto trainer =
       engine->make_trainer(std::make_shared<const model::Policy>(weights, 0),
                            {p.beta1, p.beta2, p.epsilon, p.weight_decay, p.clip_grad_norm},
-                           {static_cast<uint32_t>(recipe.train.micro_batch_tokens),
-                            recipe.train.grad_lanes, p.model.context_length},
-                           ranks_of(recipe.train));
+                           pretraining_limits(recipe), ranks_of(recipe.train));
   const env::RealClock clock;
   const auto started = clock.now();
   const uint64_t batch_tokens = uint64_t{p.batch_sequences} * p.model.context_length;

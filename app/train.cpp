@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "actors/training/card_use.hpp"
 #include "actors/training/run_directory.hpp"
 #include "app/children.hpp"
 #include "app/secret.hpp"
@@ -111,17 +112,23 @@ int run_train(const TrainArguments& arguments) {
   const auto loaded = config::load(arguments.recipe, arguments.overrides, config::Verb::kTrain);
   const config::Recipe& recipe = loaded.recipe;
   RunInputs inputs = load_inputs(recipe);
+  const std::string judges = reward_role(inputs.train->at(0).kind);
+  const bool has_children = recipe.cluster.processes > 1;
+  TrainingOptions options;
+  if (!has_children)
+    options.local = {recipe.rollout.samplers, judges == "reward" ? recipe.rewards.workers : 0,
+                     recipe.train.kl_coef != 0 ? recipe.reference.workers : 0,
+                     judges == "reward" ? 0 : code_worker_count(recipe)};
+  require_fits(recipe, inputs.policy->plan(), card_uses(recipe, options.local, true));
   std::string directory = arguments.out;
   if (directory.empty()) directory = default_directory(recipe.name, arguments.resume);
   prepare_directory(directory, arguments.resume);
   const DirectoryLock lock(directory);
 
-  TrainingOptions options;
   options.directory = directory;
   options.resume = arguments.resume;
   std::string secret_file = recipe.cluster.secret_file;
   // A run that others may join needs a secret: the user's, or for its own processes a fresh one.
-  const bool has_children = recipe.cluster.processes > 1;
   options.listens = has_children || !secret_file.empty();
   if (has_children && secret_file.empty()) {
     secret_file = directory + "/secret";
@@ -129,11 +136,6 @@ int run_train(const TrainArguments& arguments) {
   } else if (options.listens) {
     options.secret = read_secret(secret_file);
   }
-  const std::string judges = reward_role(inputs.train->at(0).kind);
-  if (!has_children)
-    options.local = {recipe.rollout.samplers, judges == "reward" ? recipe.rewards.workers : 0,
-                     recipe.train.kl_coef != 0 ? recipe.reference.workers : 0,
-                     judges == "reward" ? 0 : code_worker_count(recipe)};
   const uint32_t remote_ranks =
       recipe.train.local_ranks == 0 ? 0 : recipe.train.ranks - recipe.train.local_ranks;
   if (remote_ranks > 0 && !options.listens)

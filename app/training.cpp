@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "actors/training/card_use.hpp"
 #include "model/hf/hf_directory.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/env/random.hpp"
@@ -27,7 +28,7 @@ Training::Training(RunInputs inputs, TrainingOptions options, telemetry::Progres
       progress_(progress),
       listen_(recipe_.cluster.listen),
       threads_(thread_count(recipe_.engine.threads)),
-      engine_(make_engine(recipe_.engine, threads_)),
+      engine_(make_engine(recipe_.engine, threads_, card_uses(recipe_, options_.local, true))),
       registry_(wire::Registry::all()) {
   begin(options_.resume);
 }

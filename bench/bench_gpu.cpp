@@ -1,15 +1,18 @@
 // Training and decoding of one card, with random weights in the shapes of published models: tokens
 // a second, as a share of the card's own limits (a large product, a large copy) measured in the
 // same run. bench/peers/gpu_peer.py measures PyTorch on the same shapes.
-//   bench_gpu [WHAT ...]   all without arguments; train and decode go on with the model and the
-//                          number of sequences: decode, decode-0.5b, decode-0.5b-64; step; limits
+//   bench_gpu [WHAT ...]   all without arguments; train, decode and bitwise go on with the model,
+//                          decode with the number of sequences: decode, decode-0.5b,
+//                          decode-0.5b-64; step; limits
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "bench/device_models.hpp"
+#include "model/device/card_plan.hpp"
 #include "model/device/device_generator.hpp"
 #include "model/device/device_scorer.hpp"
 #include "model/device/device_trainer.hpp"
@@ -24,7 +27,12 @@ using namespace thespis::model::bench;
 void bench_training(const std::shared_ptr<gpu::Device>& device, const Limits& limits,
                     const char* name, uint32_t sequences, uint32_t length) {
   const Model m = make_model(device, name);
-  DeviceTrainer trainer(m.on_device, m.policy, {}, {sequences * length, 1});
+  CardUse use;
+  use.trainer = {sequences * length, 1};
+  const CardPlan card = plan_card(m.policy->plan(), use, *device);
+  if (!card.fits()) throw Error(std::string(name) + " " + card.refusal(use));
+  DeviceTrainer trainer(m.on_device, m.policy, {}, *use.trainer, Zero::kOptimizer, {},
+                        card.recomputed_layers);
   const auto items = train_items(sequences, length, m.config.vocab_size);
   double least = 1e9;
   Trainer::StepStats stats;
@@ -33,9 +41,13 @@ void bench_training(const std::shared_ptr<gpu::Device>& device, const Limits& li
     stats = trainer.step(items, kCrossEntropy, 1e-6);
     least = std::min(least, now() - begin);
   }
-  std::printf("train %-13s %3u x %4u              %8.0f tok/s  %7.1f ms  %5.1f %% of the product\n",
-              name, sequences, length, static_cast<double>(stats.tokens) / least, least * 1e3,
-              100 * stats.flops / least / limits.flops);
+  std::printf(
+      "train %-13s %3u x %4u              %8.0f tok/s  %7.1f ms  %5.1f %% of the product; %.1f GiB "
+      "taken, %.1f planned, %u layers recomputed\n",
+      name, sequences, length, static_cast<double>(stats.tokens) / least, least * 1e3,
+      100 * stats.flops / least / limits.flops,
+      static_cast<double>(device->info().memory - device->info().memory_free) / 0x1p30,
+      static_cast<double>(card.used()) / 0x1p30, card.recomputed_layers);
   std::fflush(stdout);
 }
 
@@ -50,8 +62,7 @@ double roofline(const Model& m, const Limits& limits, double sequences, double c
   return products + sequences * context * kv / limits.bytes;
 }
 
-void bench_decode(const Model& m, const char* name, const Limits& limits, uint32_t sequences,
-                  uint32_t prompt, uint32_t completion) {
+double decode_seconds(const Model& m, uint32_t sequences, uint32_t prompt, uint32_t completion) {
   DeviceGenerator generator(m.on_device, m.policy,
                             {.slots = sequences, .context_max = prompt + completion});
   double least = 1e9;
@@ -68,6 +79,12 @@ void bench_decode(const Model& m, const char* name, const Limits& limits, uint32
     while (generator.active_count() > 0) generator.step();
     least = std::min(least, now() - begin);
   }
+  return least;
+}
+
+void bench_decode(const Model& m, const char* name, const Limits& limits, uint32_t sequences,
+                  uint32_t prompt, uint32_t completion) {
+  const double least = decode_seconds(m, sequences, prompt, completion);
   double ideal = 2.0 * static_cast<double>(m.policy->plan().matmul_parameters()) * sequences *
                  prompt / limits.flops;
   for (uint32_t t = 0; t < completion; ++t) ideal += roofline(m, limits, sequences, prompt + t);
@@ -76,6 +93,25 @@ void bench_decode(const Model& m, const char* name, const Limits& limits, uint32
       sequences, prompt, completion, sequences * completion / least, least * 1e3,
       100 * ideal / least);
   std::fflush(stdout);
+}
+
+/// What the row contract costs: the same decoding with products of any algorithm.
+void bench_bitwise(const std::shared_ptr<gpu::Device>& device, const char* name,
+                   const std::vector<uint32_t>& counts) {
+  const auto free_device = gpu::open_device(0);
+  free_device->take_any_products();
+  const Model m = make_model(device, name);
+  Model free = m;
+  for (const uint32_t n : counts) {
+    const double bitwise = decode_seconds(m, n, 128, 256);
+    m.policy->leave_device(*m.on_device);
+    free.on_device = DeviceModel::make(free_device, m.policy->shared_plan());
+    const double any = decode_seconds(free, n, 128, 256);
+    free.policy->leave_device(*free.on_device);
+    std::printf("bitwise %-12s %3u x (128 + 256): %7.1f ms, any product %7.1f ms: costs %.1f %%\n",
+                name, n, bitwise * 1e3, any * 1e3, 100 * (bitwise / any - 1));
+    std::fflush(stdout);
+  }
 }
 
 /// Sampling, reference and learning of one GRPO step on one card, one after another.
@@ -157,6 +193,7 @@ int main(int argc, char** argv) {
                 limits.flops / 1e12, limits.bytes / 1e9);
     if (wanted("train-0.5b")) bench_training(device, limits, "qwen2.5-0.5b", 16, 1024);
     if (wanted("train-1.5b")) bench_training(device, limits, "qwen2.5-1.5b", 8, 1024);
+    if (wanted("train-7b")) bench_training(device, limits, "qwen2.5-7b", 4, 4096);
     const auto decode = [&](const std::string& size, std::vector<uint32_t> counts,
                             uint32_t completion) {
       if (!wanted("decode-" + size)) return;
@@ -168,6 +205,9 @@ int main(int argc, char** argv) {
     decode("0.5b", {64, 256, 512}, 256);
     decode("1.5b", {128, 256}, 1024);
     decode("7b", {128, 256}, 1024);
+    if (wanted("bitwise-0.5b")) bench_bitwise(device, "qwen2.5-0.5b", {64, 256});
+    if (wanted("bitwise-1.5b")) bench_bitwise(device, "qwen2.5-1.5b", {128, 256});
+    if (wanted("bitwise-7b")) bench_bitwise(device, "qwen2.5-7b", {128, 256});
     if (wanted("step")) bench_step(device, limits);
   } catch (const Error& error) {
     std::fprintf(stderr, "bench_gpu: %s\n", error.what());

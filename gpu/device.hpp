@@ -104,6 +104,11 @@ class Device {
   virtual void* allocate_host(size_t bytes, const std::string& what) = 0;
   virtual void release_host(void* at) noexcept = 0;
   virtual std::unique_ptr<DeviceStream> make_stream() = 0;
+  /// What the memory was planned for: errors of allocate() end with it.
+  virtual void note_plan(std::string plan) = 0;
+  /// Streams made from here on give up DV-1 for products: any algorithm may compute them.
+  virtual void take_any_products() = 0;
+  virtual bool keeps_row_contract() const = 0;
   /// For join(), of whichever card. InputError where NCCL is lacking, as join().
   virtual CommunicatorId make_communicator_id() = 0;
   /// Returns when all `size` members have joined. Error after `deadline`, which is also that of

@@ -1,16 +1,13 @@
 #pragma once
-// The engine on cards: learners on as many as there are ranks, from the first; samplers on theirs
-// in turn. A card is opened when the first of its actors computes: a node that only judges needs
-// none.
+// The engine on cards, each of whose memory is planned once. A card is opened when the first of its
+// actors computes: a node that only judges needs none.
 
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <utility>
 
 #include "actors/base/engine.hpp"
 #include "gpu/device.hpp"
-#include "runtime/config/card_range.hpp"
 
 namespace thespis::model {
 class DeviceModel;
@@ -21,7 +18,7 @@ namespace thespis {
 
 class DeviceEngine final : public Engine {
  public:
-  explicit DeviceEngine(const config::EngineSection& engine);
+  DeviceEngine(bool bitwise, CardUses uses);
   ~DeviceEngine() override;
   std::unique_ptr<Decoder> make_decoder(std::shared_ptr<const model::Policy> policy,
                                         model::GeneratorLimits limits) override;
@@ -33,17 +30,21 @@ class DeviceEngine final : public Engine {
                                         std::span<const model::ScoreItem> items) override;
 
  private:
-  std::shared_ptr<model::DeviceModel> model_of(const model::Policy& policy, uint32_t card);
+  struct Planned {
+    std::shared_ptr<model::DeviceModel> model;
+    model::CardPlan card;
+    std::shared_ptr<model::DeviceScorer> scorer;  // Made when it is first used.
+  };
+  /// The parts that serve all versions of a model on a card. InputError where they do not fit.
+  Planned& planned(const model::Policy& policy, uint32_t card);
 
-  const uint32_t first_card_;         // Of the learners.
-  std::atomic<uint32_t> score_card_;  // Where completions are scored.
-  const config::CardRange sampler_cards_;
+  const bool bitwise_;
+  const CardUses uses_;
   std::mutex mutex_;  // Guards what follows.
   uint32_t decoders_made_ = 0;
   std::map<uint32_t, std::shared_ptr<gpu::Device>> cards_;
   // By plan, which all versions of a model share, and card.
-  std::map<std::pair<const model::Plan*, uint32_t>, std::shared_ptr<model::DeviceModel>> models_;
-  std::map<const model::Plan*, std::shared_ptr<model::DeviceScorer>> scorers_;
+  std::map<std::pair<const model::Plan*, uint32_t>, Planned> planned_;
 };
 
 }  // namespace thespis

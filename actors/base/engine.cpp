@@ -48,9 +48,10 @@ std::vector<model::ScoreResult> LocalEngine::score(const model::Policy& policy,
   return model::score(policy, items, threads_);
 }
 
-std::unique_ptr<Engine> make_engine(const config::EngineSection& engine, gpu::ThreadPool& threads) {
+std::unique_ptr<Engine> make_engine(const config::EngineSection& engine, gpu::ThreadPool& threads,
+                                    CardUses cards) {
   if (engine.device == "cpu") return std::make_unique<LocalEngine>(threads);
-  return std::make_unique<DeviceEngine>(engine);
+  return std::make_unique<DeviceEngine>(engine.bitwise, std::move(cards));
 }
 
 }  // namespace thespis

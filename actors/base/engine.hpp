@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/base/card_places.hpp"
 #include "gpu/thread_pool.hpp"
 #include "model/engine/generator.hpp"
 #include "model/engine/policy.hpp"
@@ -99,7 +100,8 @@ class LocalEngine final : public Engine {
   std::vector<std::unique_ptr<gpu::ThreadPool>> rank_threads_;  // Of ranks beside each other.
 };
 
-/// `threads` outlives it.
-std::unique_ptr<Engine> make_engine(const config::EngineSection& engine, gpu::ThreadPool& threads);
+/// `threads` outlives it. `cards` matters where the section's device is a card.
+std::unique_ptr<Engine> make_engine(const config::EngineSection& engine, gpu::ThreadPool& threads,
+                                    CardUses cards);
 
 }  // namespace thespis

@@ -2,7 +2,9 @@
 
 #include <cuda_runtime_api.h>
 
+#include <atomic>
 #include <cstdio>
+#include <mutex>
 
 #include "gpu/cuda/communicator.hpp"
 #include "gpu/cuda/kernels.hpp"
@@ -44,8 +46,8 @@ class Event final : public DeviceEvent {
 
 class Stream final : public DeviceStream {
  public:
-  Stream(int index, std::shared_ptr<Algorithms> algorithms)
-      : index_(index), matrices_(std::move(algorithms)) {
+  Stream(int index, std::shared_ptr<Algorithms> algorithms, bool row_contract)
+      : index_(index), matrices_(std::move(algorithms), row_contract) {
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
   }
   ~Stream() override {
@@ -189,7 +191,9 @@ class Card final : public Device {
                   static_cast<double>(bytes) / (1 << 30),
                   static_cast<double>(info().memory_free) / (1 << 30),
                   static_cast<double>(properties_.totalGlobalMem) / (1 << 30));
-    throw Error("cuda: out of memory for " + what + text);
+    const std::lock_guard lock(mutex_);
+    throw Error("cuda: out of memory for " + what + text +
+                (plan_.empty() ? plan_ : "; planned: " + plan_));
   }
   void release(void* at) noexcept override { cudaFree(at); }
   void* allocate_host(size_t bytes, const std::string& what) override {
@@ -200,8 +204,14 @@ class Card final : public Device {
   void release_host(void* at) noexcept override { cudaFreeHost(at); }
   std::unique_ptr<DeviceStream> make_stream() override {
     check(cudaSetDevice(index_), "choosing the card");
-    return std::make_unique<Stream>(index_, algorithms_);
+    return std::make_unique<Stream>(index_, algorithms_, row_contract_);
   }
+  void note_plan(std::string plan) override {
+    const std::lock_guard lock(mutex_);
+    plan_ = std::move(plan);
+  }
+  void take_any_products() override { row_contract_ = false; }
+  bool keeps_row_contract() const override { return row_contract_; }
   CommunicatorId make_communicator_id() override { return Communicator::make_id(); }
   std::unique_ptr<DeviceCommunicator> join(const CommunicatorId& id, uint32_t rank, uint32_t size,
                                            std::chrono::milliseconds deadline) override {
@@ -212,6 +222,9 @@ class Card final : public Device {
   const int index_;
   const std::shared_ptr<Algorithms> algorithms_ = std::make_shared<Algorithms>();
   cudaDeviceProp properties_;
+  std::atomic<bool> row_contract_ = true;
+  std::mutex mutex_;  // Guards the plan.
+  std::string plan_;
 };
 
 }  // namespace

@@ -13,7 +13,8 @@ constexpr uint32_t kWholeSumMax = 65536;
 
 }  // namespace
 
-Matrices::Matrices(std::shared_ptr<Algorithms> algorithms) : algorithms_(std::move(algorithms)) {
+Matrices::Matrices(std::shared_ptr<Algorithms> algorithms, bool row_contract)
+    : algorithms_(std::move(algorithms)), row_contract_(row_contract) {
   lt::check(cublasLtCreate(&handle_), "cublasLtCreate");
   check(cudaMalloc(&workspace_, kWorkspaceBytes), "the workspace of matrix products");
 }
@@ -39,7 +40,7 @@ void Matrices::linear(cudaStream_t stream, const on_device::LinearArgs& a) {
                .out = to_float ? static_cast<void*>(a.y_float) : a.y,
                .out_stride = a.y_stride,
                .out_is_float = to_float,
-               .whole_k = true});
+               .whole_k = row_contract_});
 }
 
 void Matrices::gated_linear(cudaStream_t stream, const on_device::GatedLinearArgs& a) {
@@ -57,7 +58,7 @@ void Matrices::gated_linear(cudaStream_t stream, const on_device::GatedLinearArg
                .out = a.y,
                .out_stride = 2 * uint64_t{a.outputs},
                .out_is_float = false,
-               .whole_k = true,
+               .whole_k = row_contract_,
                .gate_up = a.gate_up});
 }
 

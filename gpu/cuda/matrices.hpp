@@ -58,7 +58,8 @@ class Algorithms {
 /// Of one stream.
 class Matrices {
  public:
-  explicit Matrices(std::shared_ptr<Algorithms> algorithms);
+  /// Without the row contract every product may take any algorithm.
+  Matrices(std::shared_ptr<Algorithms> algorithms, bool row_contract);
   ~Matrices();
   Matrices(const Matrices&) = delete;
   Matrices& operator=(const Matrices&) = delete;
@@ -72,6 +73,7 @@ class Matrices {
   void run(cudaStream_t stream, const Product& p);
 
   const std::shared_ptr<Algorithms> algorithms_;
+  const bool row_contract_;
   cublasLtHandle_t handle_ = nullptr;
   void* workspace_ = nullptr;
 };

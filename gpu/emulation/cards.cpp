@@ -1,6 +1,8 @@
 #include "gpu/emulation/cards.hpp"
 
+#include <atomic>
 #include <cstdio>
+#include <mutex>
 
 #include "gpu/emulation/stream.hpp"
 #include "runtime/base/assert.hpp"
@@ -27,7 +29,9 @@ class Card final : public Device {
     char text[96];
     std::snprintf(text, sizeof(text), ": %.2f GiB asked for, %.2f GiB free of %.2f", gib(bytes),
                   gib(memory_->free_size()), gib(memory_->size()));
-    throw Error("emulated card: out of memory for " + what + text);
+    const std::lock_guard lock(mutex_);
+    throw Error("emulated card: out of memory for " + what + text +
+                (plan_.empty() ? plan_ : "; planned: " + plan_));
   }
   /// Waits for the card's work, as cudaFree does.
   void release(void* at) noexcept override {
@@ -50,6 +54,13 @@ class Card final : public Device {
   std::unique_ptr<DeviceStream> make_stream() override {
     return std::make_unique<Stream>(host_, memory_, index_);
   }
+  void note_plan(std::string plan) override {
+    const std::lock_guard lock(mutex_);
+    plan_ = std::move(plan);
+  }
+  /// Products have one algorithm here.
+  void take_any_products() override { row_contract_ = false; }
+  bool keeps_row_contract() const override { return row_contract_; }
   CommunicatorId make_communicator_id() override { return host_->meetings.make_id(); }
   std::unique_ptr<DeviceCommunicator> join(const CommunicatorId& id, uint32_t rank, uint32_t size,
                                            std::chrono::milliseconds deadline) override {
@@ -60,6 +71,9 @@ class Card final : public Device {
   const std::shared_ptr<Host> host_;
   const uint32_t index_;
   const std::shared_ptr<Memory> memory_;
+  std::atomic<bool> row_contract_ = true;
+  std::mutex mutex_;  // Guards the plan.
+  std::string plan_;
 };
 
 }  // namespace

@@ -78,6 +78,7 @@ std::vector<MemoryPart> OptimizerMemory::parts() const {
           {"gradients", gradient * sizeof(float)},
           {"first moments", first_moment * sizeof(float)},
           {"second moments", second_moment * sizeof(float)},
+          {"own share of the weights", weights * kBf16},
           {"gradients of other cards", received},
           {"tiles", tiles * (sizeof(gpu::on_device::ParameterTile) + sizeof(double))}};
 }
@@ -91,8 +92,8 @@ std::vector<MemoryPart> LayersMemory::parts() const {
   const auto sum = [](const std::vector<uint64_t>& sizes) {
     return std::accumulate(sizes.begin(), sizes.end(), uint64_t{0});
   };
-  return {{"weights of two layers", sum(weights) * kBf16},
-          {"gradients of a layer", sum(gradients) * sizeof(float)},
+  return {{"weights of layers, gathered", sum(weights) * kBf16},
+          {"gradients of layers, gathered", sum(gradients) * sizeof(float)},
           {"gradients of other cards", received}};
 }
 

@@ -37,8 +37,8 @@ class DeviceWeights {
 
 class DeviceModel : public std::enable_shared_from_this<DeviceModel> {
  public:
-  /// Checks that products keep the row contract for the model's shapes on this card; Error names
-  /// the shape for which they do not.
+  /// Checks that products keep the row contract for the model's shapes on this card, unless the
+  /// device has given it up; Error names the shape for which they do not.
   static std::shared_ptr<DeviceModel> make(std::shared_ptr<gpu::Device> device,
                                            std::shared_ptr<const Plan> plan);
 

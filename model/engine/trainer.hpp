@@ -46,6 +46,7 @@ struct TrainerLimits {
   uint32_t micro_batch_tokens = 4096;
   uint32_t lanes = 16;
   uint32_t sequence_max = 0;  ///< Rows of the longest item, where they are more than a batch's.
+  bool operator==(const TrainerLimits&) const = default;
 };
 
 /// What ranks share beside the work (Rajbhandari et al. 2019, arXiv 1910.02054). Where a step has

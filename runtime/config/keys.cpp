@@ -269,6 +269,10 @@ const Key kKeys[] = {
     {THESPIS_KEY(engine.sampler_device), sampler_cards,
      "Cards of the samplers, in turn: cuda:N, cuda:N-M; empty: engine.device"},
     {THESPIS_KEY(engine.threads), from(0, 4096), "Threads that compute; 0 is one a core"},
+    {THESPIS_KEY(engine.bitwise), kAny,
+     "On a card: sampler and learner agree to the bit; false lets products be split anyhow"},
+    {THESPIS_KEY(engine.kv_share), from(0, 0.95),
+     "On a card: share of its memory for keys and values; 0 is what the rest leaves"},
 
     {THESPIS_KEY(pretrain.tokens), from(1, 1e15), "Tokens to train on", kPretrain},
     {THESPIS_KEY(pretrain.batch_sequences), from(1, 65536), "Packed rows in one step"},

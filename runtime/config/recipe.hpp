@@ -184,6 +184,8 @@ struct EngineSection {
   std::string device = "cpu";
   std::string sampler_device;  ///< Empty: as device.
   uint32_t threads = 0;        ///< 0: all cores.
+  bool bitwise = true;         ///< On a card: products keep the row contract (SAME-MATH).
+  double kv_share = 0;         ///< Of a card's memory, for keys and values; 0: what remains.
   bool operator==(const EngineSection&) const = default;
 };
 
