@@ -217,6 +217,24 @@ int main(int argc, char** argv) {
   verb->add_flag("--json", plan.json, "The result as JSON");
   verb->callback([&] { run = [&] { return app::run_plan(plan); }; });
 
+  app::PlanMemoryArguments memory;
+  verb = cli.add_subcommand("plan-memory", "What a recipe takes of each card's memory; if it fits");
+  add_recipe(verb, memory.recipe, memory.overrides);
+  verb->add_option("--like", memory.like, "A published model's size instead of the recipe's model");
+  verb->add_option("--gpus", memory.gpus, "Cards that train together (train.ranks)")
+      ->check(CLI::Range(1u, 1024u));
+  verb->add_option("--gpu-memory", memory.gpu_memory, "Of each (139.8GiB: an H200)");
+  verb->add_option("--zero", memory.zero,
+                   "What they share: 1 optimizer state, 3 weights too (train.zero)")
+      ->check(CLI::IsMember({1, 3}));
+  verb->add_option(
+          "--roles", memory.roles,
+          "learner: its cards alone; workers of a node, as sampler=1,reference=1; else all")
+      ->type_name("ROLES");
+  verb->add_flag("--pretrain", memory.pretrain, "For the pretrain verb");
+  verb->add_flag("--json", memory.json, "The plan as JSON");
+  verb->callback([&] { run = [&] { return app::run_plan_memory(memory); }; });
+
   verb = cli.add_subcommand("doctor", "What this machine has, and what is therefore on or off");
   verb->callback([&] { run = [] { return app::run_doctor(); }; });
 

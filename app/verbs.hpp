@@ -101,6 +101,20 @@ struct GenerateArguments {
 /// Prints what the model writes, token by token.
 int run_generate(const GenerateArguments& arguments);
 
+struct PlanMemoryArguments {
+  std::string recipe;
+  std::vector<std::string> overrides;
+  std::string like;                     ///< A known model instead of the recipe's.
+  uint32_t gpus = 0;                    ///< That train together; 0: as the recipe says.
+  std::string gpu_memory = "139.8GiB";  ///< Of one: what an H200 has.
+  uint32_t zero = 0;                    ///< 0: as the recipe says.
+  std::string roles;                    ///< Empty: all that the recipe has.
+  bool pretrain = false;
+  bool json = false;
+};
+/// Prints the plan of each card's memory; InputError where one does not fit.
+int run_plan_memory(const PlanMemoryArguments& arguments);
+
 struct ExportArguments {
   std::string model;  ///< A directory.
   std::string to;     ///< "hf" or "gguf".
