@@ -13,8 +13,8 @@
 
 namespace thespis {
 
-DeviceEngine::DeviceEngine(bool bitwise, CardUses uses)
-    : bitwise_(bitwise), uses_(std::move(uses)) {}
+DeviceEngine::DeviceEngine(bool bitwise, CardUses uses, Open open)
+    : bitwise_(bitwise), uses_(std::move(uses)), open_(std::move(open)) {}
 
 DeviceEngine::~DeviceEngine() = default;
 
@@ -22,7 +22,7 @@ DeviceEngine::Planned& DeviceEngine::planned(const model::Policy& policy, uint32
   const std::lock_guard lock(mutex_);
   auto& device = cards_[card];
   if (device == nullptr) {
-    device = gpu::open_device(card);
+    device = open_(card);
     if (!bitwise_) device->take_any_products();
   }
   Planned& planned = planned_[{&policy.plan(), card}];

@@ -2,6 +2,7 @@
 // The engine on cards, each of whose memory is planned once. A card is opened when the first of its
 // actors computes: a node that only judges needs none.
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -18,7 +19,9 @@ namespace thespis {
 
 class DeviceEngine final : public Engine {
  public:
-  DeviceEngine(bool bitwise, CardUses uses);
+  /// `open` gives card `index`.
+  using Open = std::function<std::shared_ptr<gpu::Device>(uint32_t index)>;
+  DeviceEngine(bool bitwise, CardUses uses, Open open = gpu::open_device);
   ~DeviceEngine() override;
   std::unique_ptr<Decoder> make_decoder(std::shared_ptr<const model::Policy> policy,
                                         model::GeneratorLimits limits) override;
@@ -40,6 +43,7 @@ class DeviceEngine final : public Engine {
 
   const bool bitwise_;
   const CardUses uses_;
+  const Open open_;
   std::mutex mutex_;  // Guards what follows.
   uint32_t decoders_made_ = 0;
   std::map<uint32_t, std::shared_ptr<gpu::Device>> cards_;
