@@ -11,13 +11,14 @@
 
 namespace thespis {
 
-TrainerRanks ranks_of(const config::TrainSection& train) {
-  const collective::ThreadGroup group(
-      train.ranks, {.deadline = env::milliseconds(train.rank_deadline_s), .clock = nullptr});
-  TrainerRanks ranks{
-      {}, static_cast<model::Zero>(train.zero), env::milliseconds(train.rank_deadline_s)};
-  for (uint32_t r = 0; r < train.ranks; ++r) ranks.here.push_back(group.rank(r));
-  return ranks;
+TrainerRanks ranks_of(const config::TrainSection& train,
+                      std::vector<std::shared_ptr<collective::Communicator>> here) {
+  const auto deadline = env::milliseconds(train.rank_deadline_s);
+  if (here.empty()) {
+    const collective::ThreadGroup group(train.ranks, {.deadline = deadline, .clock = nullptr});
+    for (uint32_t r = 0; r < train.ranks; ++r) here.push_back(group.rank(r));
+  }
+  return {std::move(here), static_cast<model::Zero>(train.zero), deadline};
 }
 
 std::unique_ptr<Decoder> LocalEngine::make_decoder(std::shared_ptr<const model::Policy> policy,

@@ -65,8 +65,9 @@ struct TrainerRanks {
 
   bool has_first() const { return here[0]->rank() == 0; }
 };
-/// As a recipe says, all of them here.
-TrainerRanks ranks_of(const config::TrainSection& train);
+/// As a recipe says: those `here`, or, without, all of them as threads.
+TrainerRanks ranks_of(const config::TrainSection& train,
+                      std::vector<std::shared_ptr<collective::Communicator>> here = {});
 
 class Engine {
  public:

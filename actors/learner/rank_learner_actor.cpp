@@ -58,11 +58,8 @@ void RankLearnerActor::take_place(const wire::RankPlace::Reader& place) {
     state.rank = rank;
     const auto blank = std::make_shared<const model::Policy>(
         std::make_shared<const model::Weights>(options.model), 0);
-    const auto& section = options.recipe.train;
-    const TrainerRanks ranks{
-        {rank}, static_cast<model::Zero>(section.zero), env::milliseconds(section.rank_deadline_s)};
-    state.learner =
-        std::make_unique<learner::Learner>(options.recipe, blank, *options.engine, ranks);
+    state.learner = std::make_unique<learner::Learner>(options.recipe, blank, *options.engine,
+                                                       ranks_of(options.recipe.train, {rank}));
     state.learner->share_state(nullptr);
   });
 }

@@ -59,8 +59,7 @@ TrainingActors::TrainingActors(RunInputs inputs, TrainingSetup setup, const Host
 TrainerRanks TrainingActors::make_ranks() {
   const auto& train = inputs_.recipe.train;
   if (train.local_ranks == 0 || train.local_ranks == train.ranks) return ranks_of(train);
-  TrainerRanks ranks{
-      {}, static_cast<model::Zero>(train.zero), env::milliseconds(train.rank_deadline_s)};
+  std::vector<std::shared_ptr<collective::Communicator>> here;
   for (uint32_t r = 0; r < train.local_ranks; ++r) {
     groups_.push_back(std::make_unique<collective::ClusterGroup>(
         host_.system,
@@ -70,12 +69,12 @@ TrainerRanks TrainingActors::make_ranks() {
                                         .hub = r == 0 ? caf::actor{} : groups_[0]->endpoint(),
                                         .deadline = env::milliseconds(train.rank_deadline_s),
                                         .clock = &host_.clock}));
-    ranks.here.push_back(groups_[r]->communicator());
+    here.push_back(groups_[r]->communicator());
     if (r > 0)
       caf::anon_send(groups_[0]->endpoint(), collective::rank_atom::value, groups_[r]->endpoint(),
                      r, /*tell=*/false);
   }
-  return ranks;
+  return ranks_of(train, std::move(here));
 }
 
 void TrainingActors::stop(bool begins_again) {
