@@ -98,10 +98,11 @@ double DeviceOptimizer::reduce() {
 std::shared_ptr<const DeviceWeights> DeviceOptimizer::update(double gradient_norm,
                                                              double learning_rate,
                                                              const Policy* former) {
+  // Where it and this are all that hold them, nobody computes with them, and nobody will. Before
+  // the lock: a policy that is asked for its weights locks itself, then this.
+  if (former != nullptr) former->leave_device(*model_);
   const std::lock_guard lock(mutex_);
   const std::string what = "the weights of step " + std::to_string(step_count_ + 1);
-  // Where it and this are all that hold them, nobody computes with them, and nobody will.
-  if (former != nullptr) former->leave_device(*model_);
   if (shares_weights()) {
     adamw(shared_weights(), whole(shard_), gradient_norm, learning_rate);
     DeviceArray<gpu::Bf16> arena;

@@ -17,8 +17,21 @@
 namespace thespis::test {
 
 using gpu::emulation::Order;
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kSlow = true;  ///< Every access is watched: fewer cases must do.
+#else
+constexpr bool kSlow = false;
+#endif
+
+/// Under a sanitizer the one that shows it most: what is freed too soon, or threads that meet.
 inline std::vector<Order> every_order() {
+#if defined(__SANITIZE_ADDRESS__)
+  return {Order::kLate};
+#elif defined(__SANITIZE_THREAD__)
+  return {Order::kRandom};
+#else
   return {Order::kLate, Order::kOthersFirst, Order::kRandom};
+#endif
 }
 
 /// Cards of this machine. InputError where there are not so many.
