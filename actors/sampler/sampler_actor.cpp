@@ -105,14 +105,19 @@ void SamplerActor::cancel(const wire::Message<wire::Cancel>& message) {
   interrupt_->store(true, std::memory_order_relaxed);
 }
 
+bool SamplerActor::may_start(const WaitingJob<wire::Generate>& job) const {
+  return job.job.read()->getMinVersion() <= version_ ||
+         THESPIS_FAULT(sampler_starts_under_old_weights);
+}
+
 void SamplerActor::start_waiting() {
   // Oldest first; a job that needs newer weights holds up none that does not.
   for (auto it = waiting_.begin(); it != waiting_.end() && generator_->has_free_slot();) {
-    const auto job = it->job.read();
-    if (job->getMinVersion() > version_ && !THESPIS_FAULT(sampler_starts_under_old_weights)) {
+    if (!may_start(*it)) {
       ++it;
       continue;
     }
+    const auto job = it->job.read();
     const uint64_t id = next_id_++;
     try {
       auto request = request_of(*job, id);
@@ -132,9 +137,12 @@ void SamplerActor::rest() {
 }
 
 /// False where there is nothing to do, or the weights that were let go are gone: others will come.
+/// Jobs that wait for those wake nobody: the learner may be about to write over these.
 bool SamplerActor::wake() {
   if (installed_) return true;
-  if (waiting_.empty()) return false;
+  if (std::none_of(waiting_.begin(), waiting_.end(),
+                   [this](const auto& job) { return may_start(job); }))
+    return false;
   installed_ = let_go_.lock();
   if (installed_) generator_->install(installed_);
   return installed_ != nullptr;

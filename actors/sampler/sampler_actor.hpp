@@ -53,6 +53,7 @@ class SamplerActor : public caf::event_based_actor {
   };
   void install(std::shared_ptr<const model::Policy> policy);
   void cancel(const wire::Message<wire::Cancel>& message);
+  bool may_start(const WaitingJob<wire::Generate>& job) const;
   void start_waiting();
   void rest();
   bool wake();
