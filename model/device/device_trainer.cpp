@@ -49,9 +49,10 @@ struct DeviceTrainer::State {
   }
   std::string next_step() const { return "step " + std::to_string(optimizer->step_count() + 1); }
 
-  /// Forward, loss and backward of one micro-batch.
+  /// Forward, loss and backward of one micro-batch. With a `problem` what fails in a loss is told
+  /// there and the walk goes on.
   void run(std::span<const TrainItem> items, size_t first, size_t last, const LossGradient& loss,
-           DeviceParameters& parameters) {
+           DeviceParameters& parameters, std::string* problem = nullptr) {
     WholeSequences sequences;
     for (size_t i = first; i < last; ++i) sequences.add(scored(items[i]));
     const Batch& batch = sequences.batch();
@@ -80,8 +81,15 @@ struct DeviceTrainer::State {
       stream->download(logprobs.data(), on_device.logprobs + of.first, bytes);
       stream->download(entropies.data(), on_device.entropies + of.first, bytes);
       group.wait(*stream, "log-probs of " + next_step());
-      const auto dlogprobs =
-          loss_gradients(items, part_first[part], part_first[part + 1], logprobs, entropies, loss);
+      std::vector<float> dlogprobs(of.count);
+      try {
+        if (problem == nullptr || problem->empty())
+          dlogprobs = loss_gradients(items, part_first[part], part_first[part + 1], logprobs,
+                                     entropies, loss);
+      } catch (const Error& error) {
+        if (problem == nullptr) throw;
+        *problem = error.what();
+      }
       ++part;
       stream->upload(memory.dlogprobs() + of.first, dlogprobs.data(), bytes);
     };
@@ -129,21 +137,10 @@ struct DeviceTrainer::State {
   void run_layers(std::span<const TrainItem> items, const LossGradient& loss) {
     const auto first = split(items, limits);
     std::string problem;
-    const LossGradient tolerant = [&](size_t item, std::span<const float> logprobs,
-                                      std::span<const float> entropies, std::span<float> dloss) {
-      if (!problem.empty()) return;
-      try {
-        loss(item, logprobs, entropies, dloss);
-        check_finite(item, dloss, "loss gradient");
-      } catch (const Error& error) {
-        problem = error.what();
-        std::fill(dloss.begin(), dloss.end(), 0.0f);
-      }
-    };
     layers->begin(optimizer->gradient(), next_step());
     for (size_t b = group.rank(); b < first.size() - 1 + group.rank(); b += limits.lanes) {
       if (b + 1 < first.size())
-        run(items, first[b], first[b + 1], tolerant, *layers);
+        run(items, first[b], first[b + 1], loss, *layers, &problem);
       else
         layers->walk();
     }
@@ -163,15 +160,8 @@ struct DeviceTrainer::State {
   /// Where one rank fails, all do, before they wait for each other's cards.
   void run_lanes_together(std::span<const TrainItem> items, const LossGradient& loss) {
     if (group.ranks() == 1) return run_lanes(items, loss);
-    std::string problem;
-    try {
-      layers ? run_layers(items, loss) : run_lanes(items, loss);
-    } catch (const Error& error) {
-      problem = error.what();
-    }
-    for (const std::string& text :
-         group.host->all_gather_text(problem, "the end of " + next_step()))
-      if (!text.empty()) throw Error(text);
+    group.host->all_or_none([&] { layers ? run_layers(items, loss) : run_lanes(items, loss); },
+                            "the end of " + next_step());
   }
 };
 

@@ -104,21 +104,30 @@ std::vector<std::string> Communicator::all_gather_text(const std::string& mine,
 }
 
 void Communicator::all_or_none(const std::function<void()>& work, const std::string& what) {
+  constexpr uint32_t kNobody = UINT32_MAX;
   std::exception_ptr failure;
   std::string text;
+  uint32_t lost = kNobody;
   try {
     work();
   } catch (const std::exception& error) {
     failure = std::current_exception();
     text = error.what();
     if (text.empty()) text = "unknown";
+    if (const auto* rank_lost = dynamic_cast<const RankLost*>(&error)) lost = rank_lost->rank();
   }
   const auto texts = all_gather_text(text, what);
+  const auto fails = [](const std::string& t) { return !t.empty(); };
+  if (std::none_of(texts.begin(), texts.end(), fails)) return;
+  const auto all_lost = all_gather_value(lost, what);
+  uint32_t cause = size();
   for (uint32_t r = 0; r < size(); ++r) {
     if (texts[r].empty()) continue;
-    if (r == rank()) std::rethrow_exception(failure);
-    throw Error(texts[r]);
+    if (cause == size() || (all_lost[cause] != kNobody && all_lost[r] == kNobody)) cause = r;
   }
+  if (cause == rank()) std::rethrow_exception(failure);
+  if (all_lost[cause] != kNobody) throw RankLost(all_lost[cause], texts[cause]);
+  throw Error(texts[cause]);
 }
 
 std::shared_ptr<Communicator> alone() {

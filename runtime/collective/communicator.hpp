@@ -67,7 +67,8 @@ class Communicator {
   /// Texts of any length, by rank.
   std::vector<std::string> all_gather_text(const std::string& mine, const std::string& what);
   /// Runs this rank's part of something. Where it throws on any rank, every rank throws: the error
-  /// of the lowest that failed, whose own keeps its type. Nobody is lost by it, the group goes on.
+  /// of the lowest that failed, whose own keeps its type; RankLost, on all of them, where that is
+  /// all that failed. Nobody is lost by it, the group goes on.
   void all_or_none(const std::function<void()>& work, const std::string& what);
   /// Plain values, by rank.
   template <class T>

@@ -185,6 +185,27 @@ TEST_CASE_METHOD(Fixture, "cards: what fails on one rank fails on all and change
   require_same_state(one, two);
 }
 
+TEST_CASE_METHOD(Fixture, "cards: weights that are no numbers are told, not waited for") {
+  const auto cards = test::cards(2, {test::Order::kLate});
+  const Zero zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
+  make(2);  // Untied: the token below spoils its own item alone.
+  constexpr int32_t kRare = 5;
+  auto weights = std::make_shared<Weights>(initial->weights());
+  const TensorSpec& embedding = weights->layout.tensors.at(0);
+  weights->arena.span()[embedding.offset + kRare * config.hidden_size] = NAN;
+  const auto spoiled = std::make_shared<const Policy>(std::move(weights), 1);
+  auto batch = items(20);
+  for (TrainItem& item : batch)
+    for (auto* tokens : {&item.prompt, &item.completion})
+      for (int32_t& token : *tokens) token += token == kRare ? 1 : 0;
+  batch[13].prompt.front() = kRare;
+  const auto group = trainer({{model_on(cards[0]), model_on(cards[1])}, {}, {true, true}}, spoiled,
+                             {}, kTokens, zero);
+  CHECK_THROWS_WITH(
+      group->step(batch, kCrossEntropy, kLearningRate),
+      "training: item 13: the log-prob of token 0 is not finite; the step was not taken");
+}
+
 TEST_CASE_METHOD(Fixture, "cards: a single card is a group of one") {
   const auto card = test::card(test::every_order());
   make(1);

@@ -92,6 +92,34 @@ TEST_CASE("communicator: gathers, broadcasts, texts and values") {
   CHECK(alone()->all_gather_text("me", "alone") == std::vector<std::string>{"me"});
 }
 
+TEST_CASE("communicator: what fails on one rank fails on all, and the cause before what followed") {
+  constexpr uint32_t kRanks = 3;
+  const ThreadGroup group(kRanks, {});
+  const auto end_with = [&](const std::function<void(uint32_t)>& work) {
+    const auto ends = test::run_ranks(
+        kRanks, [&](uint32_t r) { group.rank(r)->all_or_none([&] { work(r); }, "a step"); });
+    for (const test::Ended& end : ends) {
+      CHECK(end.error == ends[0].error);
+      CHECK(end.lost == ends[0].lost);
+      CHECK(end.lost_rank == ends[0].lost_rank);
+    }
+    return ends[0];
+  };
+  CHECK(end_with([](uint32_t) {}).error.empty());
+  const auto lost = end_with([](uint32_t r) {
+    if (r != 1) throw RankLost(1, "rank 1 is gone");
+  });
+  CHECK(lost.error == "rank 1 is gone");
+  CHECK(lost.lost);
+  CHECK(lost.lost_rank == 1);
+  const auto cause = end_with([](uint32_t r) {
+    if (r == 1) throw Error("out of memory");
+    throw RankLost(1, "rank 1 is gone");
+  });
+  CHECK(cause.error == "out of memory");
+  CHECK_FALSE(cause.lost);
+}
+
 TEST_CASE("thread group: a rank that never comes is named within the deadline") {
   test::HandClock clock;
   const ThreadGroup group(4, {.deadline = std::chrono::seconds(30), .clock = &clock});
