@@ -32,7 +32,10 @@ class CodeRewardActor : public caf::event_based_actor {
   CodeRewardActor(caf::actor_config& config, CodeRewardOptions options,
                   std::shared_ptr<CodeJudge> judge);
   const char* name() const override { return "code reward"; }
-  void on_exit() override { judge_.reset(); }
+  void on_exit() override {
+    judge_.reset();
+    pending_.clear();  // Promises refer back to their actor: with them it would never be freed.
+  }
 
  protected:
   caf::behavior make_behavior() override;
