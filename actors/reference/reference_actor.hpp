@@ -26,6 +26,8 @@ class ReferenceActor : public caf::event_based_actor {
  public:
   ReferenceActor(caf::actor_config& config, ReferenceOptions options);
   const char* name() const override { return "reference"; }
+  /// Promises refer back to their actor: with them it would never be freed.
+  void on_exit() override { waiting_.clear(); }
 
  protected:
   caf::behavior make_behavior() override;
