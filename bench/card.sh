@@ -38,15 +38,13 @@ part() {
 sanitizer() {
   local tool
   for tool in memcheck racecheck; do
-    part 240 sanitizer compute-sanitizer --tool "$tool" --error-exitcode 1 "$at/tests_gpu" \
-      "device*" "~[slow]"
+    part 240 sanitizer compute-sanitizer --tool "$tool" --error-exitcode 1 "$at/tests_gpu" "device*"
   done
 }
 
 train() {
   rm -rf "/tmp/$1"
-  part "$2" "$1" "$at/thespis" train "recipes/$1.toml" --out "/tmp/$1" \
-    --set engine.device=cuda "${@:3}"
+  part "$2" "$1" "$at/thespis" train "recipes/$1.toml" --out "/tmp/$1" --set engine.device=cuda
 }
 
 run() {
@@ -55,7 +53,7 @@ run() {
   mkdir -p "$logs"
   export LD_LIBRARY_PATH=$at/lib:/usr/local/cuda/lib64${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
   shift
-  (($#)) || set -- tests gpu peer cards zero-tiny countdown sanitizer
+  (($#)) || set -- tests gpu peer zero-tiny countdown sanitizer
   for name in "$@"; do
     case $name in
       tests)

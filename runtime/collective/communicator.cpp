@@ -41,7 +41,7 @@ void throw_cause(std::span<const std::exception_ptr> failures) {
     try {
       std::rethrow_exception(failure);
     } catch (const RankLost&) {
-      lost = failure;  // Unless another rank says why.
+      if (lost == nullptr) lost = failure;  // Unless another rank says why.
     }
   }
   if (lost != nullptr) std::rethrow_exception(lost);
@@ -120,14 +120,15 @@ void Communicator::all_or_none(const std::function<void()>& work, const std::str
   const auto fails = [](const std::string& t) { return !t.empty(); };
   if (std::none_of(texts.begin(), texts.end(), fails)) return;
   const auto all_lost = all_gather_value(lost, what);
-  uint32_t cause = size();
+  std::vector<std::exception_ptr> failures(size());
   for (uint32_t r = 0; r < size(); ++r) {
     if (texts[r].empty()) continue;
-    if (cause == size() || (all_lost[cause] != kNobody && all_lost[r] == kNobody)) cause = r;
+    failures[r] = r == rank() ? failure
+                  : all_lost[r] != kNobody
+                      ? std::make_exception_ptr(RankLost(all_lost[r], texts[r]))
+                      : std::make_exception_ptr(Error(texts[r]));
   }
-  if (cause == rank()) std::rethrow_exception(failure);
-  if (all_lost[cause] != kNobody) throw RankLost(all_lost[cause], texts[cause]);
-  throw Error(texts[cause]);
+  throw_cause(failures);
 }
 
 std::shared_ptr<Communicator> alone() {

@@ -88,8 +88,8 @@ std::vector<T> Communicator::all_gather_value(const T& mine, const std::string& 
 /// A group of one: every operation returns at once.
 std::shared_ptr<Communicator> alone();
 
-/// What ranks that work together threw, by rank, null for nothing: throws the cause, which is not
-/// that others then missed a rank, unless that is all there is.
+/// What ranks that work together threw, by rank, null for nothing: throws the lowest rank's that is
+/// a cause, not that others then missed a rank, unless that is all there is.
 void throw_cause(std::span<const std::exception_ptr> failures);
 
 /// "rank 2 of 4 did not reach "X" within 30 s; ranks 0, 1, 3 wait". `missing` is not empty.
