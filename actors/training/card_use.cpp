@@ -62,7 +62,7 @@ CardUses card_uses(const config::Recipe& recipe, const Roles& workers, bool lear
     use.decoders = places.decoders_on(card, workers.samplers + (learns ? 1 : 0));
     // Elsewhere than a learner new ones arrive while the former are computed with.
     if (!learns) use.versions = use.decoders > 0 ? 2 : 0;
-    if (scores && card == places.scorer()) use.sequence_max = length - 1;
+    if (scores && card == places.scorer()) use.sequence_max = limits.sequence_max;
     if (workers.references > 0 && card == places.scorer()) ++use.versions;
     if (use.trainer || use.versions > 0) uses.cards.emplace(card, use);
   }

@@ -83,10 +83,9 @@ struct CardsTrainer::State {
     });
   }
 
-  /// All cards' weights of the present policy, where it will not be asked for them again: the next
-  /// version may take their place.
+  /// All cards' weights of the present policy, if it can: the next version may take their place.
   void let_go() const {
-    if (!policy->on_host() && policy.use_count() > 1) return;
+    if (!can_leave_devices(policy)) return;
     for (const auto& model : cards.ranks) policy->leave_device(*model);
     for (const auto& model : cards.samplers) policy->leave_device(*model);
   }

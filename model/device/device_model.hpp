@@ -68,4 +68,10 @@ class DeviceModel : public std::enable_shared_from_this<DeviceModel> {
   std::vector<DeviceArray<gpu::Bf16>> idle_;
 };
 
+/// True where a policy will not be asked for its weights on devices again, since the host has them
+/// or nobody else has the policy.
+inline bool can_leave_devices(const std::shared_ptr<const Policy>& policy) {
+  return policy->on_host() || policy.use_count() == 1;
+}
+
 }  // namespace thespis::model

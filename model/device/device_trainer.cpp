@@ -43,10 +43,6 @@ struct DeviceTrainer::State {
       layers = std::make_unique<DeviceLayers>(model, group, *optimizer, *stream);
   }
 
-  /// The present policy, if it will not be asked for the device's weights again.
-  const Policy* can_let_go() const {
-    return policy->on_host() || policy.use_count() == 1 ? policy.get() : nullptr;
-  }
   std::string next_step() const { return "step " + std::to_string(optimizer->step_count() + 1); }
 
   /// Forward, loss and backward of one micro-batch. With a `problem` what fails in a loss is told
@@ -198,7 +194,8 @@ Trainer::StepStats DeviceTrainer::compute(std::span<const TrainItem> items,
 
 void DeviceTrainer::update(double gradient_norm, double learning_rate) {
   State& s = *state_;
-  auto made = s.optimizer->update(gradient_norm, learning_rate, s.can_let_go());
+  auto made = s.optimizer->update(gradient_norm, learning_rate,
+                                  can_leave_devices(s.policy) ? s.policy.get() : nullptr);
   Policy::OnDevices weights;
   if (made != nullptr) weights.emplace(s.model.get(), std::move(made));
   s.policy = std::make_shared<const Policy>(*s.policy, std::move(weights),
@@ -230,7 +227,7 @@ void DeviceTrainer::restore(std::shared_ptr<const Policy> policy,
                             std::span<const float> first_moment,
                             std::span<const float> second_moment, uint64_t step_count) {
   check_same_model(*policy, *state_->policy);
-  if (state_->can_let_go() != nullptr && policy != state_->policy)
+  if (can_leave_devices(state_->policy) && policy != state_->policy)
     state_->policy->leave_device(*state_->model);
   state_->optimizer->restore(*policy, first_moment, second_moment, step_count);
   state_->policy = std::move(policy);
