@@ -36,10 +36,11 @@ void bench_exchange(const Devices& devices) {
   constexpr size_t kBytes = size_t{1} << 30;
   const auto count = static_cast<uint32_t>(devices.size());
   const auto id = devices[0]->make_communicator_id();
-  std::vector<double> least(count, 1e9);
+  std::vector<double> least(count, 1e9), taken(count);
   gpu::ThreadPool threads(count);
   threads.parallel_for(count, [&](size_t i) {
     const auto rank = static_cast<uint32_t>(i);
+    const uint64_t free_before = devices[i]->info().memory_free;
     const auto member = devices[i]->join(id, rank, count, std::chrono::seconds(60));
     const auto stream = devices[i]->make_stream();
     DeviceArray<uint8_t> from(devices[i], kBytes, "a piece"),
@@ -54,9 +55,14 @@ void bench_exchange(const Devices& devices) {
       member->wait(*stream, "an exchange");
       if (round > 0) least[i] = std::min(least[i], now() - begin);
     }
+    taken[i] = static_cast<double>(free_before - devices[i]->info().memory_free) -
+               static_cast<double>(from.bytes() + to.bytes());
   });
-  std::printf("exchange between %u cards: %.0f GB/s out of each, and as many in\n", count,
-              static_cast<double>(kBytes) * (count - 1) / least[0] / 1e9);
+  std::printf(
+      "exchange between %u cards: %.0f GB/s out of each, and as many in; it takes %.2f GiB of "
+      "each\n",
+      count, static_cast<double>(kBytes) * (count - 1) / least[0] / 1e9,
+      *std::max_element(taken.begin(), taken.end()) / 0x1p30);
 }
 
 /// Seconds of a step, the best of six; `learners` ranks and `samplers` cards that only receive.

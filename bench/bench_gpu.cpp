@@ -24,11 +24,12 @@ using namespace thespis;
 using namespace thespis::model;
 using namespace thespis::model::bench;
 
+/// A step of so many sequences, `micro` of them at a time.
 void bench_training(const std::shared_ptr<gpu::Device>& device, const Limits& limits,
-                    const char* name, uint32_t sequences, uint32_t length) {
+                    const char* name, uint32_t sequences, uint32_t length, uint32_t micro) {
   const Model m = make_model(device, name);
   CardUse use;
-  use.trainer = {sequences * length, 1};
+  use.trainer = {micro * length, 1};
   const CardPlan card = plan_card(m.policy->plan(), use, *device);
   if (!card.fits()) throw Error(std::string(name) + " " + card.refusal(use));
   DeviceTrainer trainer(m.on_device, m.policy, {}, *use.trainer, Zero::kOptimizer, {},
@@ -42,9 +43,9 @@ void bench_training(const std::shared_ptr<gpu::Device>& device, const Limits& li
     least = std::min(least, now() - begin);
   }
   std::printf(
-      "train %-13s %3u x %4u              %8.0f tok/s  %7.1f ms  %5.1f %% of the product; %.1f GiB "
+      "train %-13s %3u x %4u, %2u at once  %8.0f tok/s  %7.1f ms  %5.1f %% of the product; %.1f GiB "
       "taken, %.1f planned, %u layers recomputed\n",
-      name, sequences, length, static_cast<double>(stats.tokens) / least, least * 1e3,
+      name, sequences, length, micro, static_cast<double>(stats.tokens) / least, least * 1e3,
       100 * stats.flops / least / limits.flops,
       static_cast<double>(device->info().memory - device->info().memory_free) / 0x1p30,
       static_cast<double>(card.used()) / 0x1p30, card.recomputed_layers);
@@ -191,9 +192,11 @@ int main(int argc, char** argv) {
     const Limits limits = measure_limits(device);
     std::printf("%s: product %.0f TFLOP/s, copy %.0f GB/s\n", device->info().name.c_str(),
                 limits.flops / 1e12, limits.bytes / 1e9);
-    if (wanted("train-0.5b")) bench_training(device, limits, "qwen2.5-0.5b", 16, 1024);
-    if (wanted("train-1.5b")) bench_training(device, limits, "qwen2.5-1.5b", 8, 1024);
-    if (wanted("train-7b")) bench_training(device, limits, "qwen2.5-7b", 4, 4096);
+    if (wanted("train-0.5b")) bench_training(device, limits, "qwen2.5-0.5b", 16, 1024, 16);
+    if (wanted("train-1.5b")) bench_training(device, limits, "qwen2.5-1.5b", 8, 1024, 8);
+    // Larger micro-batches leave no room for activations.
+    for (const uint32_t micro : {4, 2})
+      if (wanted("train-7b")) bench_training(device, limits, "qwen2.5-7b", 4, 4096, micro);
     const auto decode = [&](const std::string& size, std::vector<uint32_t> counts,
                             uint32_t completion) {
       if (!wanted("decode-" + size)) return;

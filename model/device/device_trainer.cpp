@@ -45,14 +45,14 @@ struct DeviceTrainer::State {
 
   std::string next_step() const { return "step " + std::to_string(optimizer->step_count() + 1); }
 
-  /// Forward, loss and backward of one micro-batch. With a `problem` what fails in a loss is told
-  /// there and the walk goes on.
-  void run(std::span<const TrainItem> items, size_t first, size_t last, const LossGradient& loss,
+  /// Forward, loss and backward of one micro-batch; false if it scores nothing. With a `problem`
+  /// what fails in a loss is told there and the walk goes on.
+  bool run(std::span<const TrainItem> items, size_t first, size_t last, const LossGradient& loss,
            DeviceParameters& parameters, std::string* problem = nullptr) {
     WholeSequences sequences;
     for (size_t i = first; i < last; ++i) sequences.add(scored(items[i]));
     const Batch& batch = sequences.batch();
-    if (batch.rows() == 0) return;
+    if (batch.rows() == 0) return false;
     // Whole items whose logits fit together: their loss needs all of their log-probs.
     std::vector<DeviceExecutor::HeadRows> parts;
     std::vector<size_t> part_first;
@@ -90,6 +90,7 @@ struct DeviceTrainer::State {
       stream->upload(memory.dlogprobs() + of.first, dlogprobs.data(), bytes);
     };
     executor.train(parameters, on_device, parts, part_loss, memory.dlogprobs(), rows);
+    return true;
   }
 
   /// The gradients of this rank's lanes, added in their order; its own lane of several ranks.
@@ -135,10 +136,9 @@ struct DeviceTrainer::State {
     std::string problem;
     layers->begin(optimizer->gradient(), next_step());
     for (size_t b = group.rank(); b < first.size() - 1 + group.rank(); b += limits.lanes) {
-      if (b + 1 < first.size())
-        run(items, first[b], first[b + 1], loss, *layers, &problem);
-      else
-        layers->walk();
+      const bool has_rows =
+          b + 1 < first.size() && run(items, first[b], first[b + 1], loss, *layers, &problem);
+      if (!has_rows) layers->walk();
     }
     layers->end();
     if (!problem.empty()) throw Error(problem);

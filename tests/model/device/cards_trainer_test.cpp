@@ -147,6 +147,27 @@ TEST_CASE_METHOD(Fixture, "cards: so do three and four ranks, and cards that onl
   require_same_steps(cards, ranks, 11, zero);
 }
 
+TEST_CASE_METHOD(Fixture, "cards: a rank whose micro-batch scores nothing walks with the others") {
+  const auto cards = test::cards(4, test::every_order());
+  const Zero zero = GENERATE(Zero::kOptimizer, Zero::kWeights);
+  make(0);
+  // Three that fill a micro-batch each; the fourth's item has no completion.
+  std::vector<TrainItem> batch;
+  for (int i = 0; i < 3; ++i)
+    batch.push_back({test::random_tokens(random, 10, config.vocab_size),
+                     test::random_tokens(random, 280, config.vocab_size), 1});
+  batch.push_back({{1, 2}, {}, 1});
+  DeviceTrainer one(model_on(cards[0]), initial, {}, {.micro_batch_tokens = kTokens, .lanes = 4},
+                    zero);
+  Cards members;
+  for (const auto& card : cards) members.ranks.push_back(model_on(card));
+  members.ranks_sample.assign(4, false);
+  const auto group = trainer(std::move(members), initial, {}, kTokens, zero);
+  one.step(batch, kCrossEntropy, kLearningRate);
+  group->step(batch, kCrossEntropy, kLearningRate);
+  require_same_state(one, *group);
+}
+
 TEST_CASE_METHOD(Fixture, "cards: one that samples gets each version's weights, to the bit") {
   const auto cards = test::cards(2, test::every_order());
   make(0);
