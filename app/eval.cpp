@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "actors/base/failure.hpp"
 #include "actors/evaluator/evaluator_actor.hpp"
 #include "actors/pool/pool_actor.hpp"
 #include "actors/training/card_use.hpp"
@@ -33,7 +34,8 @@ int run_eval(const EvalArguments& arguments) {
   Workers workers(host, recipe, reward_options(recipe), nullptr, inputs.stop_strings);
   caf::scoped_actor self(system);
 
-  const auto rewards = system.spawn<RewardPool>(PoolOptions{"judge", {}, {}, {}});
+  const auto rewards =
+      system.spawn<RewardPool>(PoolOptions{"judge", {}, {}, {}, /*may_join=*/false});
   const std::string role = reward_role(inputs.train->at(0).kind);
   const Worker judge = role == "reward" ? workers.spawn_reward() : workers.spawn_code_reward();
   caf::anon_send(rewards, worker_atom::value, judge.actor, judge.capacity);
@@ -47,7 +49,7 @@ int run_eval(const EvalArguments& arguments) {
   self->request(evaluator, caf::infinite, evaluate_atom::value, PolicyUpdate{inputs.policy},
                 recipe.eval.samples)
       .receive([&](const EvalReport& r) { report = r; },
-               [&](const caf::error& e) { error = system.render(e); });
+               [&](const caf::error& e) { error = reason_of(system, e); });
   for (const caf::actor& actor : {evaluator, rewards, judge.actor, sampler.actor})
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   if (!error.empty()) throw Error("the evaluation failed: " + error);

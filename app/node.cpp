@@ -9,6 +9,7 @@
 #include <optional>
 #include <thread>
 
+#include "actors/base/failure.hpp"
 #include "actors/front/worker_link_actor.hpp"
 #include "actors/training/card_use.hpp"
 #include "actors/training/run_inputs.hpp"
@@ -32,7 +33,7 @@ class LinkWatch : public caf::event_based_actor {
       : caf::event_based_actor(config), links_(std::move(links)), listener_(std::move(listener)) {
     set_down_handler([this](caf::down_msg& down) {
       std::erase_if(links_, [&](const caf::actor& link) { return link == down.source; });
-      if (down.reason) reason_ = system().render(down.reason);
+      if (down.reason) reason_ = reason_of(system(), down.reason);
       if (down.reason == kBeginsAgain) begins_again_ = true;
       // Without one of its workers the node is not what its starter asked for: it ends whole.
       for (const auto& link : links_) send(link, leave_atom::value);
@@ -63,7 +64,7 @@ wire::Message<wire::RunDescription> ask_for_run(caf::scoped_actor& self, const c
   const auto question = wire::Message<wire::RunRequest>::build([](auto) {});
   self->request(front, std::chrono::seconds(30), question)
       .receive([&](wire::Message<wire::RunDescription>& d) { description = std::move(d); },
-               [&](const caf::error& e) { error = self->system().render(e); });
+               [&](const caf::error& e) { error = reason_of(self->system(), e); });
   if (!error.empty()) throw Error("the run did not describe itself: " + error);
   return description;
 }

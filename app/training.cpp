@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "actors/base/failure.hpp"
 #include "actors/training/card_use.hpp"
 #include "model/hf/hf_directory.hpp"
 #include "runtime/base/error.hpp"
@@ -130,7 +131,7 @@ RunEnded Training::live() {
       [&](const caf::down_msg& down) {
         const char* who = down.source == actors_->conductor() ? "conductor" : "recorder";
         end.error = std::string(who) +
-                    " ended: " + (down.reason ? system_->render(down.reason) : "it quit");
+                    " ended: " + (down.reason ? reason_of(*system_, down.reason) : "it quit");
       });
   return end;
 }

@@ -43,7 +43,8 @@ void bench_training(const std::shared_ptr<gpu::Device>& device, const Limits& li
     least = std::min(least, now() - begin);
   }
   std::printf(
-      "train %-13s %3u x %4u, %2u at once  %8.0f tok/s  %7.1f ms  %5.1f %% of the product; %.1f GiB "
+      "train %-13s %3u x %4u, %2u at once  %8.0f tok/s  %7.1f ms  %5.1f %% of the product; %.1f "
+      "GiB "
       "taken, %.1f planned, %u layers recomputed\n",
       name, sequences, length, micro, static_cast<double>(stats.tokens) / least, least * 1e3,
       100 * stats.flops / least / limits.flops,

@@ -166,7 +166,7 @@ void ConductorActor::on_stepped(Stepped& stepped) {
               finish_if_done();
             },
             [this](const caf::error& error) {
-              end("the checkpoint could not be written: " + system().render(error));
+              end("the checkpoint could not be written: " + reason_of(system(), error));
             });
   }
   const auto& eval = options_.recipe.eval;
@@ -189,7 +189,7 @@ void ConductorActor::evaluate(std::shared_ptr<const model::Policy> policy, uint3
             finish_if_done();
           },
           [this](const caf::error& error) {
-            end("the evaluation failed: " + system().render(error));
+            end("the evaluation failed: " + reason_of(system(), error));
           });
 }
 
@@ -206,7 +206,7 @@ void ConductorActor::end(const std::string& error, bool rank_lost) {
 }
 
 void ConductorActor::on_down(const caf::down_msg& down) {
-  const std::string why = down.reason ? system().render(down.reason) : "it ended";
+  const std::string why = down.reason ? reason_of(system(), down.reason) : "it ended";
   const auto episode = std::find_if(episodes_.begin(), episodes_.end(),
                                     [&](const auto& entry) { return entry.second == down.source; });
   if (episode != episodes_.end())

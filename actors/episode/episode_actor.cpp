@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "actors/base/failure.hpp"
 #include "actors/pool/ask.hpp"
 #include "runtime/env/mutant.hpp"
 #include "runtime/wire/lists.hpp"
@@ -33,7 +34,7 @@ void EpisodeActor::generate(uint32_t sample) {
   ask<wire::Rollout>(
       *this, context_->samplers, job,
       [this, sample](const wire::Message<wire::Rollout>& rollout) { on_rollout(sample, rollout); },
-      [this](const caf::error& error) { drop(system().render(error)); });
+      [this](const caf::error& error) { drop(reason_of(system(), error)); });
 }
 
 void EpisodeActor::on_rollout(uint32_t sample, const wire::Message<wire::Rollout>& rollout) {
@@ -64,7 +65,7 @@ void EpisodeActor::judge(uint32_t sample, const wire::Message<wire::Rollout>& ro
         commit_if_complete();
       },
       [this, sample](const caf::error& error) {
-        if (!THESPIS_MUTANT(episode_scores_failures)) return drop(system().render(error));
+        if (!THESPIS_MUTANT(episode_scores_failures)) return drop(reason_of(system(), error));
         const auto failed = wire::Message<wire::Verdict>::build([](auto) {});
         episode_.take(sample, failed, context_->clock->now());
         commit_if_complete();
@@ -86,7 +87,7 @@ void EpisodeActor::score(uint32_t sample, const wire::Message<wire::Rollout>& ro
         episode_.take(sample, scores, context_->clock->now());
         commit_if_complete();
       },
-      [this](const caf::error& error) { drop(system().render(error)); });
+      [this](const caf::error& error) { drop(reason_of(system(), error)); });
 }
 
 void EpisodeActor::commit_if_complete() {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "actors/base/failure.hpp"
 #include "runtime/env/mutant.hpp"
 
 namespace thespis {
@@ -12,7 +13,7 @@ WorkerLinkActor::WorkerLinkActor(caf::actor_config& config, WorkerLinkOptions op
     if (THESPIS_MUTANT(link_outlives_its_run)) return;
     if (down.source == options_.front && down.reason == kBeginsAgain) return quit(kBeginsAgain);
     const std::string who = down.source == options_.worker ? "the worker ended" : "the run ended";
-    const std::string why = down.reason ? ": " + system().render(down.reason) : "";
+    const std::string why = down.reason ? ": " + reason_of(system(), down.reason) : "";
     quit(caf::make_error(caf::sec::runtime_error, who + why));
   });
 }

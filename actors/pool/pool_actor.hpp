@@ -5,7 +5,8 @@
 //   Whoever sent (alarm_atom, handle) gets (alarm_atom, text) where a worker took itself out.
 //   Workers join by (worker_atom, handle, credit) and leave by (leave_atom, id) or by dying.
 //   Every assignment has a deadline: at its end the job goes to another worker, the first is told
-//   to stop. While no worker is there at all, jobs wait up to `worker_deadline`, then fail by name.
+//   to stop. While no worker is there at all, jobs wait up to `worker_deadline`, then fail by name;
+//   where none can join any more and the last has failed, the pool ends and says why.
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +15,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "actors/base/failure.hpp"
 #include "actors/base/job_key.hpp"
 #include "actors/base/messages.hpp"
 #include "actors/pool/ask.hpp"
@@ -28,6 +30,7 @@ struct PoolOptions {
   PoolLimits limits;
   std::chrono::milliseconds job_deadline{120'000};    ///< One attempt on one worker.
   std::chrono::milliseconds worker_deadline{60'000};  ///< Without any worker.
+  bool may_join = true;                               ///< Workers, later in the run.
 };
 
 template <class Job, class Reply>
@@ -38,9 +41,14 @@ class PoolActor : public caf::event_based_actor {
     set_down_handler([this](caf::down_msg& down) {
       // A worker that says why it ended found itself unfit: people must hear of it.
       if (down.reason == caf::sec::runtime_error && listener_)
-        send(listener_, alarm_atom::value, options_.role + " " + system().render(down.reason));
-      for (const auto& [id, worker] : workers_)
-        if (worker == down.source) return lose_worker(id, /*blame=*/true);
+        send(listener_, alarm_atom::value, options_.role + ": " + reason_of(system(), down.reason));
+      const bool failed = down.reason && down.reason != caf::exit_reason::user_shutdown;
+      if (failed) last_failure_ = reason_of(system(), down.reason);
+      const auto worker = std::find_if(workers_.begin(), workers_.end(),
+                                       [&](const auto& w) { return w.second == down.source; });
+      if (worker != workers_.end()) lose_worker(worker->first, /*blame=*/true);
+      if (failed && workers_.empty() && !options_.may_join)
+        quit(caf::make_error(caf::sec::runtime_error, nobody() + " is left" + last()));
     });
   }
 
@@ -135,7 +143,7 @@ class PoolActor : public caf::event_based_actor {
                 if (error == caf::sec::request_receiver_down ||
                     error == caf::exit_reason::remote_link_unreachable)
                   return lose_worker(a.worker, /*blame=*/true);
-                fail(a, error ? system().render(error) : "no answer");
+                fail(a, error ? reason_of(system(), error) : "no answer");
               });
     }
     if (pool_.waiting_count() > 0 && pool_.worker_count() == 0 && !alone_) {
@@ -206,16 +214,20 @@ class PoolActor : public caf::event_based_actor {
     if (!alone_ || round != alone_round_) return;
     alone_ = false;
     if (pool_.worker_count() > 0) return;
-    const auto nobody = caf::make_error(
-        caf::sec::runtime_error, "no worker of role " + options_.role + " for " +
-                                     std::to_string(options_.worker_deadline.count()) + " ms");
+    const auto error = caf::make_error(
+        caf::sec::runtime_error,
+        nobody() + " for " + std::to_string(options_.worker_deadline.count()) + " ms" + last());
     while (!jobs_.empty()) {
       const auto it = jobs_.begin();
       pool_.cancel(it->first);
-      it->second.promise.deliver(nobody);
+      it->second.promise.deliver(error);
       jobs_.erase(it);
     }
-    for (Waiting& waiting : std::exchange(wait_for_room_, {})) waiting.promise.deliver(nobody);
+    for (Waiting& waiting : std::exchange(wait_for_room_, {})) waiting.promise.deliver(error);
+  }
+  std::string nobody() const { return "no worker of role " + options_.role; }
+  std::string last() const {
+    return last_failure_.empty() ? "" : "; the last one ended: " + last_failure_;
   }
 
   PoolOptions options_;
@@ -226,6 +238,7 @@ class PoolActor : public caf::event_based_actor {
   std::deque<Waiting> wait_for_room_;  // Bounded by what its clients have open.
   bool alone_ = false;                 // Jobs wait and nobody is there; a tick is under way.
   uint64_t alone_round_ = 0;
+  std::string last_failure_;  // Of a worker.
 };
 
 using SamplerPool = PoolActor<wire::Generate, wire::Rollout>;

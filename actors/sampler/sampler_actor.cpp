@@ -82,7 +82,7 @@ caf::behavior SamplerActor::make_behavior() {
         busy_ = false;
         if (!turn->error.empty()) {
           // The generator's state is unknown: end, and the pool re-issues what was in flight.
-          return quit(caf::make_error(caf::sec::runtime_error, "sampler: " + turn->error));
+          return quit(caf::make_error(caf::sec::runtime_error, turn->error));
         }
         deliver(turn->finished);
         advance();

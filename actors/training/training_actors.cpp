@@ -114,7 +114,8 @@ void TrainingActors::spawn_pools() {
     return PoolOptions{role,
                        {recipe.rollout.queue_bytes, 1 + recipe.rewards.retries},
                        env::milliseconds(deadline_s),
-                       env::milliseconds(recipe.cluster.join_deadline_s)};
+                       env::milliseconds(recipe.cluster.join_deadline_s),
+                       /*may_join=*/setup_.make_publisher != nullptr};
   };
   samplers_ = host_.system.spawn<SamplerPool>(options("sampler", recipe.rollout.deadline_s));
   const std::string judges = reward_role(context_->kind);

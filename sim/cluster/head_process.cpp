@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "actors/base/failure.hpp"
 #include "actors/training/run_directory.hpp"
 #include "runtime/base/error.hpp"
 #include "sim/check/watcher_actor.hpp"
@@ -19,7 +20,7 @@ class WaiterActor : public caf::event_based_actor {
       : caf::event_based_actor(config), world_(world) {
     set_down_handler([this](caf::down_msg& down) {
       world_.run_ended("conductor or recorder ended: " +
-                       (down.reason ? system().render(down.reason) : std::string("it quit")));
+                       (down.reason ? reason_of(system(), down.reason) : std::string("it quit")));
     });
   }
 

@@ -83,6 +83,19 @@ struct World {
               [](const wire::Message<wire::Cancel>&) {}};
     });
   }
+  /// A worker that never answers, and ends for the reason that it is sent.
+  caf::actor failing() {
+    return system.script([](Scripted& self) -> caf::behavior {
+      return {
+          [&self](const wire::Message<wire::Judge>&) -> caf::result<wire::Message<wire::Verdict>> {
+            return self.make_response_promise();
+          },
+          [](const wire::Message<wire::Cancel>&) {},
+          [&self](const std::string& why) {
+            self.quit(caf::make_error(caf::sec::runtime_error, why));
+          }};
+    });
+  }
   /// A worker that never answers, and counts what it was told to stop.
   caf::actor silent(std::shared_ptr<int> cancelled) {
     return system.script([cancelled](Scripted& self) -> caf::behavior {
@@ -145,6 +158,53 @@ TEST_CASE("pool actor: a worker that dies takes no job with it", "[actors]") {
   world.system.run();
   CHECK(*answered == 4);
   CHECK(world.heard->by_sample.size() == 4);
+}
+
+TEST_CASE("pool actor: where none can join, the last worker's failure ends it and is told",
+          "[actors]") {
+  World world({.role = "reward", .limits = {}, .may_join = false});
+  std::vector<caf::actor> workers;
+  for (int i = 0; i < 3; ++i) {
+    workers.push_back(world.failing());
+    world.add(workers.back(), 1);
+  }
+  std::string ended;
+  const auto watch = world.system.script([&ended, p = world.pool](Scripted& self) -> caf::behavior {
+    self.set_down_handler(
+        [&](caf::down_msg& down) { ended = reason_of(self.system(), down.reason); });
+    self.monitor(p);
+    return {[](tick_atom) {}};
+  });
+  world.ask(0);
+  for (const caf::actor& worker : workers) {
+    CHECK(ended.empty());
+    caf::anon_send(worker, std::string("the card is gone"));
+    world.system.run();
+  }
+  CHECK(ended == "no worker of role reward is left; the last one ended: the card is gone");
+}
+
+TEST_CASE("pool actor: jobs that nobody took hear how the last worker ended", "[actors]") {
+  World world({.role = "reward", .limits = {}, .worker_deadline = 30s});
+  const auto worker = world.failing();
+  world.add(worker, 1);
+  caf::anon_send(worker, std::string("the card is gone"));
+  world.system.run();
+  world.ask(0);
+  world.system.pass(31s);
+  REQUIRE(world.heard->by_sample.contains(0));
+  CHECK(world.heard->by_sample[0].find(
+            "no worker of role reward for 30000 ms; the last one ended: the card is gone") !=
+        std::string::npos);
+}
+
+TEST_CASE("pool actor: workers that are sent home do not end it", "[actors]") {
+  World world({.role = "reward", .limits = {}, .may_join = false});
+  const auto worker = world.failing();
+  world.add(worker, 1);
+  caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
+  world.system.run();
+  CHECK(world.stats().workers == 0);
 }
 
 TEST_CASE("BOUNDED: a full queue pushes back by bytes, and no job is lost for it", "[actors]") {
