@@ -123,7 +123,24 @@ std::vector<model::MemoryPart> folded(const std::vector<model::MemoryPart>& part
   return shown;
 }
 
-void print(const Group& group, const model::ModelConfig& config) {
+/// The largest half, quarter, ... of the micro-batch with which the fewest layers are computed
+/// again: "; with train.micro_batch_tokens = 8192: 2". Empty where none helps.
+std::string smaller_batches(const Group& group, const model::Plan& model) {
+  std::string text;
+  model::CardUse use = group.use;
+  const uint32_t least = std::max<uint32_t>(use.trainer->sequence_max, 64);
+  uint32_t fewest = group.plan.recomputed_layers;
+  while (fewest > 0 && (use.trainer->micro_batch_tokens /= 2) >= least) {
+    const auto plan = model::plan_card(model, use, group.plan.memory, model::kContextBytes);
+    if (!plan.fits() || plan.recomputed_layers >= fewest) continue;
+    fewest = plan.recomputed_layers;
+    text = fmt::format("; with train.micro_batch_tokens = {}: {}", use.trainer->micro_batch_tokens,
+                       fewest);
+  }
+  return text;
+}
+
+void print(const Group& group, const model::Plan& model) {
   const model::CardPlan& plan = group.plan;
   const auto parts = folded(plan.parts);
   fmt::print("\n{}{}\n", heading(group), group.cards.size() > 1 ? "; of each" : "");
@@ -134,8 +151,9 @@ void print(const Group& group, const model::ModelConfig& config) {
   fmt::print("{:10.2f} GiB  in all, of {:.2f}: {}\n", static_cast<double>(sum) / 100,
              static_cast<double>(plan.memory) / 0x1p30, plan.fits() ? "fits" : "does not fit");
   if (plan.recomputed_layers > 0)
-    fmt::print("{:>10} layers of {} have their feed-forward part computed again in the backward\n",
-               plan.recomputed_layers, config.layer_count);
+    fmt::print(
+        "{:>10} layers of {} have their feed-forward part computed again in the backward{}\n",
+        plan.recomputed_layers, model.config().layer_count, smaller_batches(group, model));
   if (group.use.decoders > 0)
     fmt::print(
         "{:>10} tokens of keys and values a decoder: {:.0f} of {} sequences at full length\n",
@@ -207,7 +225,8 @@ int run_plan_memory(const PlanMemoryArguments& arguments) {
       config::load(arguments.recipe, arguments.overrides, config::Verb::kShow).recipe;
   const auto [name, config] = model_of(recipe.model.path, arguments.like);
   model::require_runnable(config, name);
-  const auto groups = groups_of(uses_of(recipe, arguments), model::Plan(config), memory);
+  const model::Plan plan(config);
+  const auto groups = groups_of(uses_of(recipe, arguments), plan, memory);
   if (groups.empty())
     throw InputError("plan-memory: --roles " + arguments.roles + ": nothing that needs a card");
   const auto refused = std::find_if(groups.begin(), groups.end(),
@@ -219,7 +238,7 @@ int run_plan_memory(const PlanMemoryArguments& arguments) {
     fmt::print("{}\n", all.dump(2));
   } else {
     fmt::print("{}\n", name);
-    for (const Group& group : groups) print(group, config);
+    for (const Group& group : groups) print(group, plan);
   }
   std::fflush(stdout);
   if (refused != groups.end())

@@ -17,8 +17,8 @@ double gib(uint64_t bytes) {
 
 class Card final : public Device {
  public:
-  Card(std::shared_ptr<Host> host, uint32_t index, uint64_t memory)
-      : host_(std::move(host)), index_(index), memory_(std::make_shared<Memory>(memory)) {}
+  Card(std::shared_ptr<Host> host, uint32_t index, std::shared_ptr<Memory> memory)
+      : host_(std::move(host)), index_(index), memory_(std::move(memory)) {}
 
   DeviceInfo info() const override {
     return {"emulated card " + std::to_string(index_), memory_->size(), memory_->free_size(), 1};
@@ -78,11 +78,23 @@ class Card final : public Device {
 
 }  // namespace
 
+Machine::Machine(uint32_t cards, const CardOptions& options)
+    : host_(std::make_shared<Host>(options)) {
+  for (uint32_t i = 0; i < cards; ++i)
+    memories_.push_back(std::make_shared<Memory>(options.memory));
+}
+
+std::unique_ptr<Device> Machine::open(uint32_t index) const {
+  if (index >= memories_.size())
+    throw InputError("emulated cards: there is no card " + std::to_string(index) + "; there are " +
+                     std::to_string(memories_.size()));
+  return std::make_unique<Card>(host_, index, memories_[index]);
+}
+
 std::vector<std::shared_ptr<Device>> make_cards(uint32_t count, const CardOptions& options) {
-  const auto host = std::make_shared<Host>(options);
+  const Machine machine(count, options);
   std::vector<std::shared_ptr<Device>> cards;
-  for (uint32_t i = 0; i < count; ++i)
-    cards.push_back(std::make_shared<Card>(host, i, options.memory));
+  for (uint32_t i = 0; i < count; ++i) cards.push_back(machine.open(i));
   return cards;
 }
 

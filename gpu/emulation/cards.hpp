@@ -25,7 +25,22 @@ struct CardOptions {
   uint64_t memory = uint64_t{16} << 30;  ///< Bytes of each card.
 };
 
+struct Host;
+class Memory;
+
 /// Cards of one host, which can join a communicator of theirs.
+class Machine {
+ public:
+  explicit Machine(uint32_t cards, const CardOptions& options = {});
+  /// As gpu::open_device(): again and again, always on the one memory of the card.
+  std::unique_ptr<Device> open(uint32_t index) const;
+
+ private:
+  const std::shared_ptr<Host> host_;
+  std::vector<std::shared_ptr<Memory>> memories_;
+};
+
+/// Each card of a machine, opened once.
 std::vector<std::shared_ptr<Device>> make_cards(uint32_t count, const CardOptions& options = {});
 
 }  // namespace thespis::gpu::emulation

@@ -240,7 +240,9 @@ const Key kKeys[] = {
     {THESPIS_KEY(train.micro_batch_tokens), from(64, 1 << 24),
      "Tokens of one forward and backward"},
     {THESPIS_KEY(train.ranks), from(1, 1024),
-     "Learners that share each step's work and optimizer state; same weights for any number"},
+     "Learners that share each step's work and optimizer state; on the CPU the same weights for "
+     "any "
+     "number"},
     {THESPIS_KEY(train.local_ranks), from(0, 1024),
      "Of these in the training's process, 0 is all; the others are nodes with --roles learner"},
     {THESPIS_KEY(train.zero), from(1, 3),

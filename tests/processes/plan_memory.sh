@@ -31,6 +31,10 @@ grep -q '^cards 1 to 7: 7 of 8 ranks, ZeRO-1' "$out" || fail "eight ranks expect
 plan --like qwen2.5-32b --gpus 8 --zero 3 --roles learner --set train.micro_batch_tokens=4096 ||
   fail "must fit"
 adds_up
+plan --like qwen2.5-7b --gpus 2 --zero 3 --roles learner --set train.micro_batch_tokens=32768 ||
+  fail "must fit"
+grep -q 'again in the backward; with train.micro_batch_tokens = 16384: 0$' "$out" ||
+  fail "no word of the micro-batch that needs no layer computed again"
 plan --like qwen2.5-0.5b --json || fail "must fit"
 grep -q '"fits": true' "$out" || fail "JSON expected"
 refused 'card 0: llama-3.1-70b does not fit: it takes' --like llama-3.1-70b --gpus 8 --zero 3
