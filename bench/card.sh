@@ -2,7 +2,8 @@
 # All that minutes on a machine with a card are for, in one run.
 #   bench/card.sh pack DIR          where it was built: programs and the libraries they need, to DIR
 #   bench/card.sh run DIR [PART...] in the source tree on the machine with the card; parts:
-#     tests gpu peer zero-tiny countdown sanitizer, which are all without a name, and cards (two)
+#     tests gpu peer zero-tiny countdown sanitizer, which are all without a name; cards (two); and
+#     qwen, two steps of zero-qwen2.5-0.5b with random weights, where ../shared/data was packed
 # Each has a limit of time. Logs go to $OUT, or DIR/logs.
 set -euo pipefail
 
@@ -22,6 +23,13 @@ pack() {
   ldd "$1/thespis" "$1/tests_gpu" "$1/tests_model" | awk '$3 ~ /^\// { print $3 }' | sort -u |
     grep -vE '/(libc|libm|libstdc\+\+|libgcc_s|libpthread|libdl|librt)\.so' |
     xargs -I{} cp -L {} "$1/lib/"
+  local data=../shared/data
+  if [[ -d $data ]]; then
+    mkdir -p "$1/gsm8k"
+    zstd -dcq $data/gsm8k/train.jsonl.zst | sed -n '1,500p' >"$1/gsm8k/train.jsonl"
+    zstd -dcq $data/gsm8k/test.first660.jsonl.zst | sed -n '1,64p' >"$1/gsm8k/test.jsonl"
+    zstd -dcq $data/tokenizers/qwen2.5.tokenizer.json.zst | gzip >"$1/gsm8k/tokenizer.json.gz"
+  fi
   du -sh "$1"
 }
 
@@ -42,9 +50,24 @@ sanitizer() {
   done
 }
 
+# train RECIPE LIMIT_S ARGUMENTS...
 train() {
-  rm -rf "/tmp/$1"
-  part "$2" "$1" "$at/thespis" train "recipes/$1.toml" --out "/tmp/$1" --set engine.device=cuda
+  local name=$1 limit=$2
+  shift 2
+  rm -rf "/tmp/$name"
+  part "$limit" "$name" "$at/thespis" train "recipes/$name.toml" --out "/tmp/$name" \
+    --set engine.device=cuda "$@"
+}
+
+qwen() {
+  local model=/tmp/qwen2.5-0.5b
+  gunzip -c "$at/gsm8k/tokenizer.json.gz" >/tmp/tokenizer.json
+  part 60 qwen "$at/thespis" init-model --like qwen2.5-0.5b --tokenizer /tmp/tokenizer.json \
+    --out "$model"
+  train zero-qwen2.5-0.5b 120 --set model.path="$model" --set train.steps=2 \
+    --set train.warmup_steps=0 --set eval.prompts=32 --set eval.samples=1 \
+    --set "data.train_files=[\"$at/gsm8k/train.jsonl\"]" \
+    --set "data.test_files=[\"$at/gsm8k/test.jsonl\"]"
 }
 
 run() {
@@ -58,12 +81,13 @@ run() {
     case $name in
       tests)
         part 120 tests "$at/tests_gpu" "device*"
-        part 180 tests "$at/tests_model" "device*,cards*"
+        part 240 tests "$at/tests_model" "device*,cards*"
         ;;
       gpu) part 300 gpu "$at/bench_gpu" ;;
       peer) PYTHONUNBUFFERED=1 part 300 peer python3 bench/peers/gpu_peer.py ;;
       cards) part 120 cards "$at/bench_cards" ;;
       zero-tiny) train zero-tiny 120 ;;
+      qwen) qwen ;;
       countdown)
         part 300 countdown "$at/thespis" pretrain recipes/pretrain-100m.toml
         train zero-100m 400
@@ -81,6 +105,6 @@ run() {
 if [[ ${1:-} =~ ^(pack|run)$ && $# -gt 1 ]]; then
   "$@"
 else
-  sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
   exit 2
 fi
