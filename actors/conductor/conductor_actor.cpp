@@ -10,6 +10,10 @@
 namespace thespis {
 namespace {
 
+// All groups that may be under way at once, so many times over and dropped without one that came
+// through, end a run. An outage drops them once in each `cluster.join_deadline_s`.
+constexpr uint64_t kLostRounds = 4;
+
 bool has_signal(const wire::Message<wire::Group>& group) {
   const auto view = group.read();
   std::vector<float> scores;
@@ -95,6 +99,7 @@ void ConductorActor::on_group(wire::Message<wire::Group> group) {
   if (!episodes_.contains(id)) return;
   episodes_.erase(id);
   ++progress_;
+  dropped_in_row_ = 0;
   const auto& train = options_.recipe.train;
   const uint64_t filtered_max = uint64_t{train.dynamic_sampling_max_factor} * train.groups_per_step;
   if (train.dynamic_sampling && filtered_in_step_ < filtered_max && !has_signal(group)) {
@@ -112,11 +117,15 @@ void ConductorActor::on_group(wire::Message<wire::Group> group) {
 void ConductorActor::on_dropped(uint64_t group, const std::string& why) {
   if (!episodes_.contains(group)) return;
   episodes_.erase(group);
-  ++progress_;
   if (THESPIS_MUTANT(conductor_keeps_dropped)) return;
   if (!ledger_.end(group, Ledger::Fate::kDropped)) return;
   journal("drop " + std::to_string(group) + " " + why);
   send(options_.recorder, dropped_atom::value, group, why);
+  // What fails for every group will fail for the rest of the prompts, too.
+  const auto& train = options_.recipe.train;
+  if (++dropped_in_row_ >= kLostRounds * (train.max_age + 1) * train.groups_per_step)
+    return end("the last " + std::to_string(dropped_in_row_) +
+               " groups were dropped, every one; this one: " + why);
   admit();
   try_batch();
 }
@@ -231,7 +240,9 @@ void ConductorActor::watch() {
     return end(
         "no progress for " + std::to_string(options_.stall_deadline.count() / 1000) +
         " s at step " + std::to_string(steps_done_ + 1) +
-        (group ? ": waiting for group " + std::to_string(*group) : ": waiting for the learner"));
+        (group ? ": waiting for group " + std::to_string(*group) : ": waiting for the learner") +
+        (dropped_in_row_ > 0 ? "; the last " + std::to_string(dropped_in_row_) + " were dropped"
+                             : ""));
   }
   progress_seen_ = progress_;
   delayed_send(this, options_.stall_deadline, tick_atom::value);

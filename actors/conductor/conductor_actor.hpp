@@ -3,7 +3,8 @@
 // the learner its batches, orders checkpoints and evaluations, and ends the run.
 //   C-1  All bookkeeping of prompts goes through the Ledger (ONCE, AGE); its events are journalled.
 //   C-2  Nothing waits for ever: an actor's death, or `stall_deadline` without any progress, ends
-//        the run with an error that names who was waited for (DEADLINE).
+//        the run with an error that names who was waited for (DEADLINE). Groups that are dropped,
+//        one after another, are no progress: they end it, too, and leave prompts to go on with.
 
 #include <functional>
 #include <memory>
@@ -81,6 +82,7 @@ class ConductorActor : public caf::event_based_actor {
   uint64_t filtered_in_step_ = 0;
   uint64_t evaluations_open_ = 0, saves_open_ = 0;
   uint64_t progress_ = 0, progress_seen_ = 0;  // Counts events that move the run on.
+  uint64_t dropped_in_row_ = 0;
   bool ended_ = false;
 };
 

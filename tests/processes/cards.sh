@@ -27,7 +27,7 @@ on_cards one "${synchronous[@]}"
 on_cards again "${synchronous[@]}"
 same_weights again one
 for zero in 1 3; do
-  two=("${synchronous[@]}" --set train.ranks=2 --set train.zero=$zero)
+  two=("${synchronous[@]}" --set train.ranks=2 --set "train.zero=$zero")
   on_cards "two$zero" "${two[@]}"
   on_cards "own$zero" "${two[@]}" --set engine.sampler_device=cuda:2
   same_weights "own$zero" "two$zero"
