@@ -19,6 +19,7 @@ inline caf::error error_of(std::exception_ptr& failure) {
 
 /// An error's own words where it has any, else CAF's name for it.
 inline std::string reason_of(const caf::actor_system& system, const caf::error& error) {
+  if (!error) return "it gave no reason";
   const caf::message& context = error.context();
   if (context.size() == 1 && context.match_element<std::string>(0))
     return context.get_as<std::string>(0);

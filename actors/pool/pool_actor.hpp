@@ -143,7 +143,10 @@ class PoolActor : public caf::event_based_actor {
                 if (error == caf::sec::request_receiver_down ||
                     error == caf::exit_reason::remote_link_unreachable)
                   return lose_worker(a.worker, /*blame=*/true);
-                fail(a, error ? reason_of(system(), error) : "no answer");
+                fail(a,
+                     error == caf::sec::request_timeout
+                         ? "no answer for " + std::to_string(options_.job_deadline.count()) + " ms"
+                         : reason_of(system(), error));
               });
     }
     if (pool_.waiting_count() > 0 && pool_.worker_count() == 0 && !alone_) {

@@ -143,7 +143,8 @@ TEST_CASE("DEADLINE: a job that no worker ever finishes is given up by name", "[
   world.ask(0);
   world.system.pass(25s);
   REQUIRE(world.heard->by_sample.contains(0));
-  CHECK(world.heard->by_sample[0].find("gave up after 2 attempts") != std::string::npos);
+  CHECK(world.heard->by_sample[0].find("gave up after 2 attempts: no answer for 10000 ms") !=
+        std::string::npos);
   CHECK(*cancelled == 2);
 }
 
