@@ -173,6 +173,29 @@ TEST_CASE_METHOD(Fixture, "device: a trainer's gradients and weights are near th
   CHECK(old->weights().checksum() == old->weights().checksum());  // Fetched before: still there.
 }
 
+TEST_CASE_METHOD(Fixture, "device: a step's gradients owe nothing to the step before") {
+  const Made m = make(GENERATE(range(size_t{0}, test::family_shapes().size())));
+  const auto tokens = [&](uint32_t count) {
+    return test::random_tokens(random, count, m.config.vocab_size);
+  };
+  const std::vector<TrainItem> before{{tokens(40), tokens(50), 1}};
+  const TrainItem item{tokens(20), tokens(60), 1}, unscored{tokens(70), {}, 1};
+  // Without a learning rate the weights stay.
+  const auto norm_after = [&](const std::vector<TrainItem>& items, bool first) {
+    DeviceTrainer trainer(m.model, m.policy, {}, {100, 4});
+    if (!first) trainer.step(before, kCrossEntropy, 0);
+    return trainer.step(items, kCrossEntropy, 0).grad_norm;
+  };
+  const double expected = norm_after({item}, true);
+  CHECK(expected > 0);
+  CHECK(norm_after({item}, false) == expected);
+  // Micro-batches of which one scores nothing.
+  CHECK(norm_after({unscored, item}, false) == expected);
+  CHECK(norm_after({item, unscored}, false) == expected);
+  CHECK(norm_after({unscored}, false) == 0);
+  CHECK(norm_after({}, false) == 0);
+}
+
 TEST_CASE_METHOD(Fixture, "device: scarce pages and other neighbours change no bit") {
   const Made m = make(0);
   const auto asked = requests(m.config, 40);
