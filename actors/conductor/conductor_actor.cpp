@@ -115,7 +115,7 @@ void ConductorActor::on_group(wire::Message<wire::Group> group) {
 }
 
 void ConductorActor::on_dropped(uint64_t group, const std::string& why) {
-  if (!episodes_.contains(group)) return;
+  if (ended_ || !episodes_.contains(group)) return;
   episodes_.erase(group);
   if (THESPIS_MUTANT(conductor_keeps_dropped)) return;
   if (!ledger_.end(group, Ledger::Fate::kDropped)) return;
