@@ -59,8 +59,8 @@ void bench_exchange(const Devices& devices) {
                static_cast<double>(from.bytes() + to.bytes());
   });
   std::printf(
-      "exchange between %u cards: %.0f GB/s out of each, and as many in; it takes %.2f GiB of "
-      "each\n",
+      "exchange between %u cards: %.0f GB/s out of each, and as many in; it takes %.2f GiB "
+      "of each\n",
       count, static_cast<double>(kBytes) * (count - 1) / least[0] / 1e9,
       *std::max_element(taken.begin(), taken.end()) / 0x1p30);
 }

@@ -122,8 +122,7 @@ void ConductorActor::on_dropped(uint64_t group, const std::string& why) {
   journal("drop " + std::to_string(group) + " " + why);
   send(options_.recorder, dropped_atom::value, group, why);
   // What fails for every group will fail for the rest of the prompts, too.
-  const auto& train = options_.recipe.train;
-  if (++dropped_in_row_ >= kLostRounds * (train.max_age + 1) * train.groups_per_step)
+  if (++dropped_in_row_ >= kLostRounds * ledger_.open_max())
     return end("the last " + std::to_string(dropped_in_row_) +
                " groups were dropped, every one; this one: " + why);
   admit();

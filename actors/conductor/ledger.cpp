@@ -47,13 +47,12 @@ void Ledger::save(wire::LedgerState::Builder state) const {
 
 std::optional<Ledger::Admission> Ledger::admit(uint64_t version) {
   // The steps that can still consume it: that of `version` has its groups already, or not yet.
-  uint64_t steps = uint64_t{limits_.max_age} + 1;
+  uint64_t most = open_max();
   if (next_step_ > version && !THESPIS_MUTANT(ledger_counts_step_under_way))
-    steps -= std::min(steps, next_step_ - version);
-  uint64_t open_max = steps * limits_.groups_per_step;
-  if (THESPIS_MUTANT(ledger_admits_too_much)) open_max *= 2;
-  if (THESPIS_MUTANT(ledger_admits_one_more)) ++open_max;
-  if (open_.size() >= open_max) return std::nullopt;
+    most -= std::min(most, (next_step_ - version) * limits_.groups_per_step);
+  if (THESPIS_MUTANT(ledger_admits_too_much)) most *= 2;
+  if (THESPIS_MUTANT(ledger_admits_one_more)) ++most;
+  if (open_.size() >= most) return std::nullopt;
   Admission admission;
   if (!again_.empty()) {
     admission = again_.front();

@@ -59,6 +59,8 @@ class Ledger {
   uint64_t filtered() const { return filtered_; }
   uint64_t dropped() const { return dropped_; }
   size_t open_count() const { return open_.size(); }
+  /// Of groups that are open at once (L-1).
+  uint64_t open_max() const { return (uint64_t{limits_.max_age} + 1) * limits_.groups_per_step; }
   size_t ready_count() const { return ready_count_; }
 
  private:

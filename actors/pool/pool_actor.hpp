@@ -39,11 +39,11 @@ class PoolActor : public caf::event_based_actor {
   PoolActor(caf::actor_config& config, PoolOptions options)
       : caf::event_based_actor(config), options_(std::move(options)), pool_(options_.limits) {
     set_down_handler([this](caf::down_msg& down) {
-      // A worker that says why it ended found itself unfit: people must hear of it.
-      if (down.reason == caf::sec::runtime_error && listener_)
-        send(listener_, alarm_atom::value, options_.role + ": " + reason_of(system(), down.reason));
       const bool failed = down.reason && down.reason != caf::exit_reason::user_shutdown;
       if (failed) last_failure_ = reason_of(system(), down.reason);
+      // A worker that says why it ended found itself unfit: people must hear of it.
+      if (down.reason == caf::sec::runtime_error && listener_)
+        send(listener_, alarm_atom::value, options_.role + ": " + last_failure_);
       const auto worker = std::find_if(workers_.begin(), workers_.end(),
                                        [&](const auto& w) { return w.second == down.source; });
       if (worker != workers_.end()) lose_worker(worker->first, /*blame=*/true);

@@ -241,8 +241,7 @@ const Key kKeys[] = {
      "Tokens of one forward and backward"},
     {THESPIS_KEY(train.ranks), from(1, 1024),
      "Learners that share each step's work and optimizer state; on the CPU the same weights for "
-     "any "
-     "number"},
+     "any number"},
     {THESPIS_KEY(train.local_ranks), from(0, 1024),
      "Of these in the training's process, 0 is all; the others are nodes with --roles learner"},
     {THESPIS_KEY(train.zero), from(1, 3),

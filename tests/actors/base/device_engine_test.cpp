@@ -35,18 +35,17 @@ config::Recipe recipe() {
 struct Fixture {
   model::ModelConfig config = test::model_config({.vocab = 3000, .head_dim = 32, .tied = false});
   std::shared_ptr<const model::Policy> initial;
-  std::vector<std::shared_ptr<gpu::Device>> devices;
+  gpu::emulation::Machine machine;
   std::vector<model::TrainItem> items;
   std::vector<std::vector<float>> recorded;
 
-  explicit Fixture(uint64_t memory = uint64_t{16} << 30)
-      : devices(gpu::emulation::make_cards(4, {.memory = memory})) {
+  explicit Fixture(uint64_t memory = uint64_t{16} << 30) : machine(4, {.memory = memory}) {
     config.context_max = 64;
     initial = std::make_shared<const model::Policy>(test::random_weights(config, test::seed()), 0);
   }
   std::unique_ptr<Engine> engine(const config::Recipe& r, const Roles& workers) const {
     return std::make_unique<DeviceEngine>(r.engine.bitwise, card_uses(r, workers, true),
-                                          [this](uint32_t card) { return devices.at(card); });
+                                          [this](uint32_t card) { return machine.open(card); });
   }
 
   void sample(Decoder& decoder) {

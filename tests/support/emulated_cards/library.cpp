@@ -1,5 +1,5 @@
 // Emulated cards in a shared object as the program loads it, for tests of the whole program: beside
-// a link to the program this takes the place of gpu/cuda/device.cpp's.
+// a copy of the program this takes the place of gpu/cuda/device.cpp's.
 
 #include <cstdio>
 #include <exception>
