@@ -183,15 +183,19 @@ __device__ inline void multiply_fragments(float (&c)[8][4], const uint32_t (&a)[
 
 }  // namespace ptx
 
+constexpr int kSharedBytesMost = 227 * 1024;  // That a block of threads can have.
+
 /// Starts a kernel that calls await_former(): its blocks may start before the stream's last kernel
 /// has ended.
 template <class Kernel, class... Args>
 void launch_early(Kernel kernel, dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
                   const char* what, const Args&... args) {
+  // The bound is the kernel's, not the launch's: with this launch's own bytes, a thread could lower
+  // it between another's call and its launch.
   if (shared_bytes > 48 * 1024)
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shared_bytes)),
-          what);
+    check(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytesMost),
+        what);
   cudaLaunchAttribute early = {};
   early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   early.val.programmaticStreamSerializationAllowed = 1;

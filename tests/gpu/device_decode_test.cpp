@@ -2,8 +2,10 @@
 // Each against the operations that do the same one after another, to the bit: the sampler takes the
 // one way, the learner the other.
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <numeric>
+#include <thread>
 
 #include "gpu/device_sizes.hpp"
 #include "tests/gpu/arrays.hpp"
@@ -49,6 +51,54 @@ TEST_CASE_METHOD(Fixture,
       CHECK(test::same_bits(card.get_bf16(y, size), card.get_bf16(gated, size)));
     }
   }
+}
+
+TEST_CASE_METHOD(Fixture, "device: threads may each start products of few rows on one card") {
+  // A kernel needs as much shared memory as its product is deep, up to a bound: sampler and scorer
+  // start the same one with different sizes.
+  struct Product {
+    uint32_t outputs, inputs;
+    const gpu::Bf16 *x, *w;
+    Floats y;
+  };
+  constexpr uint32_t kRows = 16;
+  std::vector<Product> products;
+  for (const uint32_t outputs : {64u, 640u}) {
+    for (const uint32_t inputs : {384u, 768u, 1536u}) {
+      Product& p = products.emplace_back(
+          Product{outputs, inputs, normals(kRows * inputs), normals(size_t{outputs} * inputs), {}});
+      auto* const y = card.make<gpu::Bf16>(kRows * outputs);
+      stream.linear({p.x, kRows, p.w, outputs, inputs, nullptr, y, nullptr, outputs});
+      p.y = card.get_bf16(y, kRows * outputs);
+    }
+  }
+  std::vector<std::thread> threads;
+  std::array<std::string, 2> errors;
+  std::array<size_t, 2> differing = {};
+  for (size_t t = 0; t < errors.size(); ++t) {
+    threads.emplace_back([&, t] {
+      try {
+        test::CardMemory own(device);
+        std::vector<gpu::Bf16*> outs;
+        for (const Product& p : products) outs.push_back(own.make<gpu::Bf16>(kRows * p.outputs));
+        for (size_t round = 0; round < 500; ++round) {
+          for (size_t i = 0; i < products.size(); ++i) {
+            const Product& p = products[i];
+            own.stream().linear(
+                {p.x, kRows, p.w, p.outputs, p.inputs, nullptr, outs[i], nullptr, p.outputs});
+          }
+        }
+        for (size_t i = 0; i < products.size(); ++i)
+          if (!test::same_bits(own.get_bf16(outs[i], kRows * products[i].outputs), products[i].y))
+            ++differing[t];
+      } catch (const std::exception& e) {
+        errors[t] = e.what();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(errors == std::array<std::string, 2>{});
+  CHECK(differing == std::array<size_t, 2>{});
 }
 
 TEST_CASE_METHOD(Fixture, "device: attention finishes single rows as the passes before it would") {
