@@ -1,11 +1,14 @@
 // The head's row-wise half in scoring and training: log-softmax at a temperature and its gradient.
 
+#include "gpu/cuda/hopper.cuh"
 #include "gpu/cuda/softmax.cuh"
 
 namespace thespis::gpu::cuda {
 namespace {
 
 __global__ void log_prob_kernel(LogProbArgs a) {
+  ptx::await_former();
+  ptx::let_next_start();
   const size_t row = blockIdx.x;
   const float* logits = a.logits + row * a.stride;
   const float scale = a.inverse_temperatures[row];
@@ -19,6 +22,8 @@ __global__ void log_prob_kernel(LogProbArgs a) {
 
 /// A round reads twice the bytes it writes, to the front of what all rounds so far have read.
 __global__ void __launch_bounds__(kHeadThreads) log_prob_backward_kernel(LogProbBackwardArgs a) {
+  ptx::await_former();
+  ptx::let_next_start();
   const size_t row = blockIdx.x;
   float* logits = a.logits + row * a.stride;
   Bf16* out = reinterpret_cast<Bf16*>(logits);
@@ -52,14 +57,14 @@ __global__ void __launch_bounds__(kHeadThreads) log_prob_backward_kernel(LogProb
 
 void log_prob(cudaStream_t stream, const LogProbArgs& a) {
   if (a.rows == 0) return;
-  log_prob_kernel<<<static_cast<uint32_t>(a.rows), kHeadThreads, 0, stream>>>(a);
-  check_launch("log_prob");
+  launch_early(log_prob_kernel, dim3(static_cast<uint32_t>(a.rows)), kHeadThreads, 0, stream,
+               "log_prob", a);
 }
 
 void log_prob_backward(cudaStream_t stream, const LogProbBackwardArgs& a) {
   if (a.rows == 0) return;
-  log_prob_backward_kernel<<<static_cast<uint32_t>(a.rows), kHeadThreads, 0, stream>>>(a);
-  check_launch("log_prob_backward");
+  launch_early(log_prob_backward_kernel, dim3(static_cast<uint32_t>(a.rows)), kHeadThreads, 0,
+               stream, "log_prob_backward", a);
 }
 
 }  // namespace thespis::gpu::cuda

@@ -59,7 +59,7 @@ void adamw(cudaStream_t, const AdamWArgs&);
 
 /// *differs = 1 if the arrays differ, else 0; bytes a multiple of 16.
 void find_difference(cudaStream_t, const void* a, const void* b, size_t bytes, uint32_t* differs);
-/// sums[c] += parts[0][c] + parts[1][c] + ..., in order.
+/// sums[c] += parts[0][c] + parts[1][c] + ..., in one fixed order.
 void add_columns(cudaStream_t, const float* parts, uint32_t part_count, uint32_t width,
                  float* sums);
 /// parts[p][c]: the sum of column c over the rows of part p; as many parts as it returns.

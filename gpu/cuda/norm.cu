@@ -134,18 +134,27 @@ __global__ void __launch_bounds__(kRowThreadsMax) norm_backward_kernel(NormBackw
   }
 }
 
+constexpr uint32_t kSumLanes = 8;
+
+/// A lane has every kSumLanes-th part, so that few loads wait for each other.
 __global__ void add_columns_kernel(const float* parts, uint32_t part_count, uint32_t width,
                                    float* sums) {
+  __shared__ float lanes[kSumLanes][kWarp];
   ptx::await_former();
   ptx::let_next_start();
-  const uint32_t c = blockIdx.x * blockDim.x + threadIdx.x;
-  if (c >= width) return;
+  const uint32_t c = blockIdx.x * kWarp + threadIdx.x;
   float sum = 0;
-  for (uint32_t p = 0; p < part_count; ++p) sum += parts[size_t{p} * width + c];
+  if (c < width) {
+#pragma unroll 8
+    for (uint32_t p = threadIdx.y; p < part_count; p += kSumLanes)
+      sum += parts[size_t{p} * width + c];
+  }
+  lanes[threadIdx.y][threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y != 0 || c >= width) return;
+  for (uint32_t l = 1; l < kSumLanes; ++l) sum += lanes[l][threadIdx.x];
   sums[c] += sum;
 }
-
-constexpr uint32_t kSumLanes = 8;
 
 __global__ void sum_columns_kernel(const Bf16* x, size_t stride, size_t rows, uint32_t width,
                                    float* parts) {
@@ -210,8 +219,8 @@ void rms_norm_backward(cudaStream_t stream, const NormBackwardArgs& a) {
 
 void add_columns(cudaStream_t stream, const float* parts, uint32_t part_count, uint32_t width,
                  float* sums) {
-  launch_early(add_columns_kernel, dim3(blocks_for(width, 64)), 64, 0, stream, "add_columns", parts,
-               part_count, width, sums);
+  launch_early(add_columns_kernel, dim3(blocks_for(width, kWarp)), dim3(kWarp, kSumLanes), 0,
+               stream, "add_columns", parts, part_count, width, sums);
 }
 
 uint32_t sum_columns(cudaStream_t stream, const Bf16* x, size_t stride, size_t rows, uint32_t width,
