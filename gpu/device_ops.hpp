@@ -72,7 +72,7 @@ struct LinearInputGradientArgs {
   Bf16* dx;
 };
 
-/// dw [outputs, inputs] += dy^T x.
+/// dw [outputs, inputs] (+)= dy^T x.
 struct WeightGradientArgs {
   const Bf16* dy;
   size_t dy_stride;
@@ -80,6 +80,7 @@ struct WeightGradientArgs {
   size_t rows;
   uint32_t outputs;
   uint32_t inputs;
+  bool accumulate;
   float* dw;
 };
 

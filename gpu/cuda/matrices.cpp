@@ -91,7 +91,7 @@ void Matrices::weight_gradient(cudaStream_t stream, const on_device::WeightGradi
                .a_stride = a.inputs,
                .b = a.dy,
                .b_stride = a.dy_stride,
-               .c = a.dw,
+               .c = a.accumulate ? a.dw : nullptr,
                .out = a.dw,
                .out_stride = a.inputs,
                .out_is_float = true,

@@ -58,6 +58,7 @@ void weight_gradient(const WeightGradientArgs& a) {
   const Floats dy = widened(a.dy, a.rows, a.outputs, a.dy_stride);
   const Floats x = widened(a.x, a.rows * a.inputs);
   Floats scratch(weight_gradient_scratch(a.rows, a.outputs, a.inputs));
+  if (!a.accumulate) std::fill_n(a.dw, size_t{a.outputs} * a.inputs, 0.0f);
   cpu_ops().weight_gradient({dy.data(), a.outputs, x.data(), a.inputs, a.rows, a.outputs, a.inputs,
                              a.dw, nullptr, scratch.data()});
 }

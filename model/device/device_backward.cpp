@@ -11,8 +11,10 @@ using gpu::Bf16;
 void DeviceExecutor::add_weight_gradient(const OpRecord& op, const Block& block, const Bf16* dy,
                                          size_t dy_stride, const Bf16* x) {
   const MatrixSpec& m = plan_.matrices()[op.matrix];
-  stream_.weight_gradient(
-      {dy, dy_stride, x, block.count, m.outputs, m.inputs, parameters_->gradient(m.offset)});
+  // The head's comes block by block.
+  const bool accumulate = parameters_->adds() || block.first > 0;
+  stream_.weight_gradient({dy, dy_stride, x, block.count, m.outputs, m.inputs, accumulate,
+                           parameters_->gradient(m.offset)});
 }
 
 void DeviceExecutor::add_input_gradient(const OpRecord& op, const Block& block, const Bf16* dy,

@@ -15,6 +15,8 @@ class DeviceParameters {
   virtual const gpu::Bf16* weight(uint64_t offset) const = 0;
   /// Its gradient, to which is added; after enter(segment, kBackward).
   virtual float* gradient(uint64_t offset) const = 0;
+  /// False: a matrix's gradient takes the place of what is there.
+  virtual bool adds() const { return true; }
   /// Before the work of a segment is enqueued, and after it. A walk goes through all segments but
   /// the last forward, then through all of them backward.
   virtual void enter(uint32_t, Way) {}
@@ -23,14 +25,21 @@ class DeviceParameters {
 
 class WholeParameters final : public DeviceParameters {
  public:
-  explicit WholeParameters(const DeviceWeights& weights, float* gradients = nullptr)
-      : weights_(weights), gradients_(gradients) {}
+  /// `adds`: of the first walk.
+  explicit WholeParameters(const DeviceWeights& weights, float* gradients = nullptr,
+                           bool adds = true)
+      : weights_(weights), gradients_(gradients), adds_(adds) {}
   const gpu::Bf16* weight(uint64_t offset) const override { return weights_.at(offset); }
   float* gradient(uint64_t offset) const override { return gradients_ + offset; }
+  bool adds() const override { return adds_; }
+  void leave(uint32_t segment, Way way) override {
+    if (segment == 0 && way == Way::kBackward) adds_ = true;
+  }
 
  private:
   const DeviceWeights& weights_;
   float* const gradients_;
+  bool adds_;
 };
 
 }  // namespace thespis::model

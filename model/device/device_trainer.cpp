@@ -1,6 +1,7 @@
 #include "model/device/device_trainer.hpp"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,24 @@
 #include "runtime/base/error.hpp"
 
 namespace thespis::model {
+
+namespace {
+
+/// The parts of the arena that are no product's weights.
+std::vector<Shards::Range> between_matrices(const DeviceModel& model) {
+  std::map<uint64_t, uint64_t> matrices = {{model.arena_size(), model.arena_size()}};
+  for (const MatrixSpec& m : model.plan().matrices())
+    matrices.emplace(m.offset, m.offset + uint64_t{m.outputs} * m.inputs);
+  std::vector<Shards::Range> ranges;
+  uint64_t end = 0;
+  for (const auto& [first, last] : matrices) {
+    if (first > end) ranges.push_back({end, first});
+    end = last;
+  }
+  return ranges;
+}
+
+}  // namespace
 
 struct DeviceTrainer::State {
   std::shared_ptr<DeviceModel> model;
@@ -24,6 +43,7 @@ struct DeviceTrainer::State {
   std::unique_ptr<DeviceLayers> layers;  // Where ranks share the weights.
   DeviceArray<float> lane, round;        // Gradients, where this rank adds up several lanes.
   DeviceBatchMemory memory;
+  const std::vector<Shards::Range> others;
   std::vector<float> moments[2];
 
   State(std::shared_ptr<DeviceModel> on, std::shared_ptr<const Policy> initial,
@@ -38,7 +58,8 @@ struct DeviceTrainer::State {
         executor(model, DeviceExecutor::Purpose::kTraining, *stream, trainer_batch(limits),
                  recomputed_layers),
         optimizer(std::make_shared<DeviceOptimizer>(model, *policy, options, zero, group, *stream)),
-        memory(model->device()) {
+        memory(model->device()),
+        others(between_matrices(*model)) {
     if (optimizer->shares_weights())
       layers = std::make_unique<DeviceLayers>(model, group, *optimizer, *stream);
   }
@@ -98,20 +119,17 @@ struct DeviceTrainer::State {
     const auto first = split(items, limits);
     const size_t batches = first.size() - 1;
     float* const total = optimizer->gradient();
-    stream->zero(total, model->arena_size() * sizeof(float));
-    if (group.ranks() == 1 && zero == Zero::kWeights) return run_rounds(items, first, loss);
+    const bool alone = group.ranks() == 1;
+    if (alone && zero == Zero::kWeights) return run_rounds(items, first, loss);
     const auto weights = model->weights_of(*policy);
-    if (group.ranks() > 1) {
-      WholeParameters parameters(*weights, total);
-      for (size_t b = group.rank(); b < batches; b += limits.lanes)
-        run(items, first[b], first[b + 1], loss, parameters);
-      return;
-    }
-    for (size_t l = 0; l < std::min<size_t>(limits.lanes, batches); ++l) {
-      WholeParameters parameters(*weights, l == 0 ? total : cleared(lane));
-      for (size_t b = l; b < batches; b += limits.lanes)
-        run(items, first[b], first[b + 1], loss, parameters);
-      if (l > 0) add(lane.data(), total);
+    const auto run_lane = [&](size_t l, float* gradient) {
+      run_anew(items, first, l, limits.lanes, loss, *weights, gradient);
+    };
+    if (!alone) return run_lane(group.rank(), total);
+    run_lane(0, total);
+    for (size_t l = 1; l < std::min<size_t>(limits.lanes, batches); ++l) {
+      run_lane(l, reserved(lane));
+      add(lane.data(), total);
     }
   }
 
@@ -119,10 +137,10 @@ struct DeviceTrainer::State {
   void run_rounds(std::span<const TrainItem> items, const std::vector<size_t>& first,
                   const LossGradient& loss) {
     const auto weights = model->weights_of(*policy);
+    clear(optimizer->gradient(), {0, model->arena_size()});
     for (size_t b = 0; b + 1 < first.size(); ++b) {
       const bool begins = b % limits.lanes == 0;
-      WholeParameters parameters(*weights, cleared(begins ? round : lane));
-      run(items, first[b], first[b + 1], loss, parameters);
+      run_anew(items, first, b, first.size(), loss, *weights, reserved(begins ? round : lane));
       if (!begins) add(lane.data(), round.data());
       if ((b + 1) % limits.lanes == 0 || b + 2 == first.size())
         add(round.data(), optimizer->gradient());
@@ -144,9 +162,20 @@ struct DeviceTrainer::State {
     if (!problem.empty()) throw Error(problem);
   }
 
-  float* cleared(DeviceArray<float>& gradient) {
+  /// The gradient of micro-batches b, b + step, ...: products of the first set those of matrices.
+  void run_anew(std::span<const TrainItem> items, const std::vector<size_t>& first, size_t b,
+                size_t step, const LossGradient& loss, const DeviceWeights& weights,
+                float* gradient) {
+    for (const Shards::Range& range : others) clear(gradient, range);
+    WholeParameters parameters(weights, gradient, false);
+    for (; b + 1 < first.size(); b += step) run(items, first[b], first[b + 1], loss, parameters);
+    if (!parameters.adds()) clear(gradient, {0, model->arena_size()});  // There were no rows.
+  }
+  void clear(float* gradient, const Shards::Range& range) {
+    stream->zero(gradient + range.begin, range.size() * sizeof(float));
+  }
+  float* reserved(DeviceArray<float>& gradient) {
     gradient.reserve(model->device(), model->arena_size(), "gradients of a lane");
-    stream->zero(gradient.data(), gradient.bytes());
     return gradient.data();
   }
   void add(const float* gradient, float* sum) {

@@ -82,11 +82,15 @@ TEST_CASE_METHOD(Fixture, "device: products, their gradients, and the row contra
     for (size_t i = 0; i < x.size(); ++i) dx_expected[i] += double{x[i]};
     CHECK(distance(card.get_bf16(grad, x.size()), dx_expected) < kBf16);
     auto* sums = card.put(w);
-    stream.weight_gradient({dadd, outputs, dx, rows, outputs, inputs, sums});
+    stream.weight_gradient({dadd, outputs, dx, rows, outputs, inputs, true, sums});
     auto dw_expected =
         product(transposed(add, rows, outputs), transposed(x, rows, inputs), outputs, inputs, rows);
     for (size_t i = 0; i < w.size(); ++i) dw_expected[i] += double{w[i]};
     CHECK(distance(card.get(sums, w.size()), dw_expected) < kFloat);
+    auto* anew = card.put(Floats(w.size(), NAN));
+    stream.weight_gradient({dadd, outputs, dx, rows, outputs, inputs, false, anew});
+    for (size_t i = 0; i < w.size(); ++i) dw_expected[i] -= double{w[i]};
+    CHECK(distance(card.get(anew, w.size()), dw_expected) < kFloat);
   }
 }
 
