@@ -1,9 +1,9 @@
 #pragma once
 // What the attention kernels share: copies into shared memory, fragments of the tensor cores'
-// m16n8k16 product, and the softmax over keys.
+// m16n8k16 product, keys in rows and in pages. The softmax over keys: attention_softmax.cuh.
 //   AT-1  A query row's bits depend on the row and its keys alone. Keys are taken in pieces of
 //         kAttendPiece at absolute positions; a piece starts from nothing and takes its blocks of
-//         kBlockKeys in order; pieces are merged in order. All kernels use the functions below,
+//         kBlockKeys in order; pieces are merged in order. All kernels use the same functions,
 //         whose arithmetic is spelled out so that no compiler fuses it in one place only.
 //   AT-2  A masked key adds exact zeros: a tile may run through keys that few of its rows see.
 //   AT-3  Shared tiles are [rows][head_dim] bf16, a row's 16-byte chunks permuted so that equal
@@ -38,7 +38,7 @@ __device__ inline uint32_t shared_address(const void* at) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(at));
 }
 
-/// Copies 16 bytes, or writes zeros where `bytes` is 0; `from` must be valid in either case.
+/// Copies 16 bytes, or writes zeros where `bytes` is 0, without reading.
 __device__ inline void copy_16(uint32_t to, const void* from, uint32_t bytes) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes)
                : "memory");
@@ -158,33 +158,23 @@ struct SharedTile {
   }
 };
 
-/// Rows `row_0` (for rows g) and `row_8` (g + 8) as fragments a, straight from global memory.
-template <int kHeadDim>
-__device__ inline void load_fragments(uint32_t (&a)[kHeadDim / 16][4], const Bf16* row_0,
-                                      const Bf16* row_8, uint32_t lane) {
-#pragma unroll
-  for (int step = 0; step < kHeadDim / 16; ++step) {
-    const uint32_t column = step * 16 + lane % 4 * 2;
-    a[step][0] = __ldg(reinterpret_cast<const uint32_t*>(row_0 + column));
-    a[step][1] = __ldg(reinterpret_cast<const uint32_t*>(row_8 + column));
-    a[step][2] = __ldg(reinterpret_cast<const uint32_t*>(row_0 + column + 8));
-    a[step][3] = __ldg(reinterpret_cast<const uint32_t*>(row_8 + column + 8));
-  }
-}
-
 /// Keys that lie in the runs' own rows.
 struct RowKeys {
   const Bf16* first;
-  size_t stride;
-  size_t value_offset;  ///< From a key to its value.
+  uint32_t stride;
+  uint32_t value_offset;  ///< From a key to its value.
 
   __device__ RowKeys(const AttendShape& shape, const Bf16* qkv, const DevicePages&,
                      const DeviceRun& run, uint32_t kv_head)
       : first(qkv + size_t{run.first_row} * row_width(shape) +
               (shape.heads + kv_head) * shape.head_dim),
         stride(row_width(shape)),
-        value_offset(size_t{shape.kv_heads} * shape.head_dim) {}
-  __device__ const Bf16* key(uint32_t position) const { return first + position * stride; }
+        value_offset(shape.kv_heads * shape.head_dim) {}
+  __device__ const Bf16* key(uint32_t position) const {
+    return first + uint64_t{position} * stride;
+  }
+  /// Not to be read beyond `keys`.
+  __device__ const Bf16* key(uint32_t position, uint32_t) const { return key(position); }
 };
 
 /// Keys that lie in pages.
@@ -193,7 +183,7 @@ struct PageKeys {
   const uint32_t* table;
   size_t page_stride;
   uint32_t head_dim;
-  size_t value_offset;
+  uint32_t value_offset;
 
   __device__ PageKeys(const AttendShape& shape, const Bf16*, const DevicePages& pages,
                       const DeviceRun& run, uint32_t kv_head)
@@ -201,33 +191,15 @@ struct PageKeys {
         table(pages.table + size_t{run.table_row} * pages.table_stride),
         page_stride(size_t{shape.kv_heads} * 2 * kPageTokens * shape.head_dim),
         head_dim(shape.head_dim),
-        value_offset(size_t{kPageTokens} * shape.head_dim) {}
+        value_offset(kPageTokens * shape.head_dim) {}
   __device__ const Bf16* key(uint32_t position) const {
     return first + __ldg(table + position / kPageTokens) * page_stride +
            position % kPageTokens * head_dim;
   }
-};
-
-/// Starts the copy of a block's keys to `stage`, a tile, and of its values to the tile after it.
-/// What lies beyond `keys` may be NaN, and becomes 0.
-template <int kHeadDim, int kThreads, class Keys>
-__device__ inline void load_block(const Keys& source, uint32_t stage, uint32_t block,
-                                  uint32_t keys) {
-  using Tile = SharedTile<kHeadDim>;
-  static_assert(kBlockKeys * Tile::kChunks % kThreads == 0);
-#pragma unroll
-  for (int first = 0; first < kBlockKeys * Tile::kChunks; first += kThreads) {
-    const uint32_t row = (first + threadIdx.x) / Tile::kChunks;
-    const uint32_t chunk = (first + threadIdx.x) % Tile::kChunks;
-    const uint32_t position = block * kBlockKeys + row;
-    const uint32_t bytes = position < keys ? 16 : 0;
-    const Bf16* const from = source.key(min(position, keys - 1)) + chunk * 8;
-    const uint32_t to = stage + Tile::offset(row, chunk);
-    ptx::copy_16(to, from, bytes);
-    ptx::copy_16(to + Tile::kBytes, from + source.value_offset, bytes);
+  __device__ const Bf16* key(uint32_t position, uint32_t keys) const {
+    return key(min(position, keys - 1));
   }
-  ptx::copies_commit();
-}
+};
 
 /// f(tile, n, i) for all elements of a warp's accumulators, i within a tile 8 columns wide.
 template <int kTiles, int kColumnTiles, class F>
@@ -250,23 +222,6 @@ __device__ inline void pack_fragments(uint32_t (&a)[kColumnTiles / 2][4],
   for (int n = 0; n < kColumnTiles; ++n) {
     a[n / 2][n % 2 * 2] = ptx::pack(c[n][0], c[n][1]);
     a[n / 2][n % 2 * 2 + 1] = ptx::pack(c[n][2], c[n][3]);
-  }
-}
-
-/// out += a times rows row ... row + 15 of a tile. `tile_at` is its address + columns_offset().
-template <int kHeadDim, int kTiles, int kSteps>
-__device__ inline void add_product(float (&out)[kTiles][kHeadDim / 8][4],
-                                   const uint32_t (&a)[kTiles][kSteps][4], int step,
-                                   uint32_t tile_at, int row) {
-#pragma unroll
-  for (int n = 0; n < kHeadDim / 8; n += 2) {
-    uint32_t b[4];
-    SharedTile<kHeadDim>::load_columns(b, tile_at, row, n / 2);
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-      ptx::multiply(out[tile][n], a[tile][step], b[0], b[1]);
-      ptx::multiply(out[tile][n + 1], a[tile][step], b[2], b[3]);
-    }
   }
 }
 

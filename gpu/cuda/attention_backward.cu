@@ -5,8 +5,7 @@
 //   key_sums     A warpgroup keeps 64 keys and runs through the packed rows that see them; a
 //                group's heads lie among those rows, so that the sum runs over the group too.
 
-#include "gpu/cuda/attention.cuh"
-#include "gpu/cuda/hopper.cuh"
+#include "gpu/cuda/attention_ring.cuh"
 
 namespace thespis::gpu::cuda {
 namespace {
@@ -36,142 +35,70 @@ __global__ void __launch_bounds__(kDeltaThreads)
   if (i < count * kLanes && i % kLanes == 0) delta[i / kLanes] = sum;
 }
 
-/// How both kernels cut the work: two warpgroups of 64 rows, or keys, share tiles of 64 of the
-/// other, of which one is in use and one under way. A tile is [64][kHeadDim], in halves of at most
-/// 64 columns, which products read from shared memory along rows or across them.
-template <int kHeadDim>
-struct BackwardCut {
-  static constexpr int kGroups = 2;
-  static constexpr int kThreads = kGroups * 128;
-  static constexpr int kRows = 64;
-  static constexpr int kHalves = kHeadDim > 64 ? 2 : 1;
-  static constexpr int kColumns = kHeadDim / kHalves;
-  static constexpr int kHalfBytes = kRows * kColumns * 2;
-  static constexpr int kTileBytes = kHalves * kHalfBytes;
-  static constexpr int kPairBytes = 2 * kTileBytes;     // Keys and values; or q and dout.
-  static constexpr int kStages = kGroups * kPairBytes;  // After the pairs that are kept.
-  static constexpr int kRing = 2;
-  static constexpr int kStats = kStages + kRing * kPairBytes;
-  static constexpr int kSharedBytes = kStats + kRing * 3 * kRows * 4;
-
-  __device__ static uint32_t offset(uint32_t row, uint32_t chunk) {
-    constexpr uint32_t kChunks = kColumns / 8;
-    return chunk / kChunks * kHalfBytes + SharedTile<kColumns>::offset(row, chunk % kChunks);
-  }
-  /// 16 columns of all rows; and 16 rows of a half's columns.
-  __device__ static uint64_t columns(uint32_t tile, int step) {
-    return ptx::tile_descriptor<kColumns>(tile + step * 16 / kColumns * kHalfBytes +
-                                          step * 16 % kColumns * 2);
-  }
-  __device__ static uint64_t rows(uint32_t tile, int half, int step) {
-    return ptx::tile_descriptor<kColumns>(tile + half * kHalfBytes + step * 16 * kColumns * 2);
-  }
+template <int kHeadDim, class Groups>
+struct BackwardCut : Groups {
+  static constexpr int kStageCount = Groups::kCopies ? 4 : 2;
+  static constexpr int kTileBytes = GroupTile<kHeadDim>::kBytes;
+  static constexpr int kPairBytes = 2 * kTileBytes;             // Keys and values; or q and dout.
+  static constexpr int kStages = Groups::kGroups * kPairBytes;  // After the pairs that are kept.
+  static constexpr int kStats = kStages + kStageCount * kPairBytes;
+  static constexpr int kStatsBytes = 3 * kGroupRows * 4;
+  static constexpr int kBarriers = kStats + kStageCount * kStatsBytes;
+  static constexpr int kSharedBytes = kBarriers + kStageCount * 16;
 };
-
-/// A warpgroup's sums [64][kHeadDim].
 template <int kHeadDim>
-struct GroupSums {
-  using Cut = BackwardCut<kHeadDim>;
-  float at[Cut::kHalves][Cut::kColumns / 8][4] = {};
-
-  /// += a times a tile's 64 rows.
-  __device__ void add(const uint32_t (&a)[4][4], uint32_t tile) {
-#pragma unroll
-    for (int step = 0; step < 4; ++step) {
-#pragma unroll
-      for (int half = 0; half < Cut::kHalves; ++half)
-        ptx::multiply_fragments(at[half], a[step], Cut::rows(tile, half, step));
-    }
-  }
-  __device__ void done() {
-    for (auto& half : at) ptx::products_done(half);
-  }
-  /// Row g (half 0) or g + 8 of each warp, scaled, as bf16.
-  __device__ void write(Bf16* to, int half, float scale, uint32_t lane) const {
-#pragma unroll
-    for (int h = 0; h < Cut::kHalves; ++h) {
-#pragma unroll
-      for (int n = 0; n < Cut::kColumns / 8; ++n)
-        *reinterpret_cast<uint32_t*>(to + h * Cut::kColumns + n * 8 + lane % 4 * 2) =
-            ptx::pack(at[h][n][half * 2] * scale, at[h][n][half * 2 + 1] * scale);
-    }
-  }
-};
-
-/// c = a b^T over the columns of two tiles.
+using QueryCut = BackwardCut<kHeadDim, RowGroups<kHeadDim>>;
+/// Its sums are twice as many, too many for two blocks of threads.
 template <int kHeadDim>
-__device__ void multiply_rows(float (&c)[8][4], uint32_t a, uint32_t b) {
-  using Cut = BackwardCut<kHeadDim>;
-#pragma unroll
-  for (int step = 0; step < kHeadDim / 16; ++step)
-    ptx::multiply_tiles(c, Cut::columns(a, step), Cut::columns(b, step), step > 0);
-}
+using KeyCut = BackwardCut<kHeadDim, GroupCut<kHeadDim <= 64 ? 3 : 2, true>>;
 
-/// Starts the copies of 64 packed rows of q and of dout to `to`, by kThreads threads; rows beyond
-/// the run's are 0.
-template <int kHeadDim, int kThreads>
-__device__ void load_packed(const AttendBackwardArgs& args, const DeviceRun& run,
-                            const Divisor& group, uint32_t kv_head, uint32_t first, uint32_t to,
-                            uint32_t thread) {
-  using Cut = BackwardCut<kHeadDim>;
-  constexpr int kChunks = kHeadDim / 8;
-  const uint32_t rows = run.row_count * group.value;
-#pragma unroll
-  for (int begin = 0; begin < Cut::kRows * kChunks; begin += kThreads) {
-    const uint32_t i = begin + thread;
-    if (Cut::kRows * kChunks % kThreads != 0 && i >= Cut::kRows * kChunks) break;
-    const uint32_t r = first + i / kChunks, bytes = r < rows ? 16 : 0;
-    const PackedRow row = packed_row(min(r, rows - 1), group, kv_head);
-    const size_t index = size_t{run.first_row} + row.step;
-    const size_t column = row.head * kHeadDim + i % kChunks * 8;
-    const uint32_t at = to + Cut::offset(i / kChunks, i % kChunks);
-    ptx::copy_16(at, args.qkv + index * row_width(args.shape) + column, bytes);
-    ptx::copy_16(at + Cut::kTileBytes, args.dout + index * args.shape.heads * kHeadDim + column,
-                 bytes);
-  }
-}
-
-/// The same of 64 keys and values.
-template <int kHeadDim, int kThreads>
-__device__ void load_keys(const RowKeys& source, uint32_t keys, uint32_t first, uint32_t to,
-                          uint32_t thread) {
-  using Cut = BackwardCut<kHeadDim>;
-  constexpr int kChunks = kHeadDim / 8;
-#pragma unroll
-  for (int begin = 0; begin < Cut::kRows * kChunks; begin += kThreads) {
-    const uint32_t i = begin + thread;
-    if (Cut::kRows * kChunks % kThreads != 0 && i >= Cut::kRows * kChunks) break;
-    const uint32_t key = first + i / kChunks, bytes = key < keys ? 16 : 0;
-    const Bf16* const from = source.key(min(key, keys - 1)) + i % kChunks * 8;
-    const uint32_t at = to + Cut::offset(i / kChunks, i % kChunks);
-    ptx::copy_16(at, from, bytes);
-    ptx::copy_16(at + Cut::kTileBytes, from + source.value_offset, bytes);
-  }
+/// Packed rows of q, or of dout.
+template <int kHeadDim>
+__device__ PackedRows<kHeadDim> packed_rows(const AttendBackwardArgs& args, const DeviceRun& run,
+                                            const Divisor& group, uint32_t kv_head, bool of_dout) {
+  return {of_dout ? args.dout : args.qkv,
+          of_dout ? args.shape.heads * kHeadDim : row_width(args.shape), run, group, kv_head};
 }
 
 template <int kHeadDim>
-__global__ void __launch_bounds__(BackwardCut<kHeadDim>::kThreads)
+__global__ void __launch_bounds__(QueryCut<kHeadDim>::kThreads,
+                                  QueryCut<kHeadDim>::kBlocksPerMultiprocessor)
     query_sums(AttendBackwardArgs args, Divisor group) {
-  using Cut = BackwardCut<kHeadDim>;
+  using Cut = QueryCut<kHeadDim>;
   ptx::await_former();
   ptx::let_next_start();
-  const uint32_t lane = threadIdx.x % 32, warpgroup = threadIdx.x / 128;
+  const uint32_t lane = threadIdx.x % 32, warpgroup = warpgroup_of_thread();
   const uint32_t kv_head = blockIdx.x % args.shape.kv_heads;
   const DeviceRun run = args.runs[blockIdx.x / args.shape.kv_heads];
   const uint32_t rows = run.row_count * group.value;
-  constexpr uint32_t kBlockRows = Cut::kGroups * Cut::kRows;
-  const uint32_t block_row = (gridDim.y - 1 - blockIdx.y) * kBlockRows;  // Most keys first.
+  const uint32_t block_row = (gridDim.y - 1 - blockIdx.y) * Cut::kBlockRows;  // Most keys first.
   if (block_row >= rows) return;
-  const uint32_t block_last = min(block_row + kBlockRows, rows) - 1;
-  const int blocks = group.divide(block_last) / kBlockKeys + 1;
-  const uint32_t first_row = block_row + warpgroup * Cut::kRows;
+  const int blocks = group.divide(min(block_row + Cut::kBlockRows, rows) - 1) / kBlockKeys + 1;
+  const uint32_t shared = ptx::shared_address(ptx::shared_memory());
+  const auto keys_at = [&](int block) {
+    return shared + Cut::kStages + block % Cut::kStageCount * Cut::kPairBytes;
+  };
+  const auto copies = [&](uint32_t part) {  // Keys, or their values.
+    return [part, run, keys_at,
+            source = RowKeys(args.shape, args.qkv, DevicePages{}, run, kv_head)](int block) {
+      load_keys<kHeadDim>(source, part * source.value_offset, run.row_count, block * kBlockKeys,
+                          keys_at(block) + part * Cut::kTileBytes);
+    };
+  };
+  const Ring<Cut, decltype(copies)> ring(shared + Cut::kBarriers, blocks, warpgroup, copies);
+  if (!ring.open()) return;
+
+  const uint32_t first_row = block_row + warpgroup * kGroupRows;
   int own_blocks = 0;  // Of keys that any row of the warpgroup sees.
   if (first_row < rows)
-    own_blocks = group.divide(min(first_row + Cut::kRows, rows) - 1) / kBlockKeys + 1;
+    own_blocks = group.divide(min(first_row + kGroupRows, rows) - 1) / kBlockKeys + 1;
   const uint32_t all_see = group.divide(first_row) + 1;
-
+  const uint32_t q = shared + warpgroup * Cut::kPairBytes, dout = q + Cut::kTileBytes;
+  load_packed(packed_rows<kHeadDim>(args, run, group, kv_head, false), group, first_row, q);
+  load_packed(packed_rows<kHeadDim>(args, run, group, kv_head, true), group, first_row, dout);
+  ptx::copies_commit();
   // A row beyond the run's is 0, and not written.
-  const uint32_t warp_row = first_row + threadIdx.x % 128 / 32 * 16 + lane / 4;
+  const uint32_t warp_row = first_row + threadIdx.x % kGroupThreads / 32 * 16 + lane / 4;
   uint32_t positions[2];
   float lse[2], delta[2];
 #pragma unroll
@@ -182,30 +109,12 @@ __global__ void __launch_bounds__(BackwardCut<kHeadDim>::kThreads)
     lse[half] = args.lse[index] * kLog2E;
     delta[half] = args.delta[index];
   }
-  const uint32_t shared = ptx::shared_address(ptx::shared_memory());
-  const uint32_t q = shared + warpgroup * Cut::kPairBytes, dout = q + Cut::kTileBytes;
-  const RowKeys source(args.shape, args.qkv, DevicePages{}, run, kv_head);
-  const auto load = [&](int block) {
-    load_keys<kHeadDim, Cut::kThreads>(source, run.row_count, block * kBlockKeys,
-                                       shared + Cut::kStages + block % Cut::kRing * Cut::kPairBytes,
-                                       threadIdx.x);
-    ptx::copies_commit();
-  };
-  load_packed<kHeadDim, 128>(args, run, group, kv_head, first_row, q, threadIdx.x % 128);
-  load(0);
+  own_copies_done(warpgroup);
 
-  // A block is there, and no product reads the one before.
-  const auto reach = [&](int block) {
-    ptx::copies_wait<0>();
-    ptx::writes_visible_to_products();
-    __syncthreads();
-    if (block + 1 < blocks) load(block + 1);
-  };
   GroupSums<kHeadDim> dq;
   for (int block = 0; block < own_blocks; ++block) {
-    reach(block);
-    const uint32_t first_key = block * kBlockKeys;
-    const uint32_t keys = shared + Cut::kStages + block % Cut::kRing * Cut::kPairBytes;
+    ring.await(block);
+    const uint32_t first_key = block * kBlockKeys, keys = keys_at(block);
     float s[8][4], dp[8][4];
     ptx::products_begin();
     multiply_rows<kHeadDim>(s, q, keys);
@@ -230,10 +139,11 @@ __global__ void __launch_bounds__(BackwardCut<kHeadDim>::kThreads)
     ptx::products_begin();
     dq.add(ds, keys);
     ptx::products_commit();
-    ptx::products_wait<0>();  // To keep few registers: two blocks of threads run beside each other.
+    ptx::products_wait<0>();
     dq.done();
+    ring.release(block);
   }
-  for (int block = own_blocks; block < blocks; ++block) reach(block);
+  ring.skip(own_blocks, blocks);
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     const uint32_t r = warp_row + half * 8;
@@ -246,64 +156,66 @@ __global__ void __launch_bounds__(BackwardCut<kHeadDim>::kThreads)
 }
 
 template <int kHeadDim>
-__global__ void __launch_bounds__(BackwardCut<kHeadDim>::kThreads)
+__global__ void __launch_bounds__(KeyCut<kHeadDim>::kThreads,
+                                  KeyCut<kHeadDim>::kBlocksPerMultiprocessor)
     key_sums(AttendBackwardArgs args, Divisor group) {
-  using Cut = BackwardCut<kHeadDim>;
+  using Cut = KeyCut<kHeadDim>;
   ptx::await_former();
   ptx::let_next_start();
-  const uint32_t lane = threadIdx.x % 32, warpgroup = threadIdx.x / 128;
+  const uint32_t lane = threadIdx.x % 32, warpgroup = warpgroup_of_thread();
   const uint32_t kv_head = blockIdx.x % args.shape.kv_heads;
   const DeviceRun run = args.runs[blockIdx.x / args.shape.kv_heads];
-  const uint32_t block_key = blockIdx.y * Cut::kGroups * Cut::kRows;  // Those that most rows see.
+  const uint32_t block_key = blockIdx.y * Cut::kBlockRows;  // Those that most rows see.
   if (block_key >= run.row_count) return;
-  const uint32_t first_key = block_key + warpgroup * Cut::kRows;
-  const uint32_t warp_key = first_key + threadIdx.x % 128 / 32 * 16 + lane / 4;
-
   unsigned char* const memory = ptx::shared_memory();
   const uint32_t shared = ptx::shared_address(memory);
-  const uint32_t keys = shared + warpgroup * Cut::kPairBytes, values = keys + Cut::kTileBytes;
-  // By stage: lse, delta and positions of a tile's rows.
-  float* const stats = reinterpret_cast<float*>(memory + Cut::kStats);
-  const RowKeys source(args.shape, args.qkv, DevicePages{}, run, kv_head);
-  load_keys<kHeadDim, 128>(source, run.row_count, first_key, keys, threadIdx.x % 128);
   const uint32_t rows = run.row_count * group.value;
   const uint32_t first_row = block_key * group.value;  // Of those that see a key of the block.
-  const int row_tiles = (rows - first_row + Cut::kRows - 1) / Cut::kRows;
-  const auto load = [&](int row_tile) {
-    const uint32_t base = first_row + row_tile * Cut::kRows, stage = row_tile % Cut::kRing;
-    load_packed<kHeadDim, Cut::kThreads>(args, run, group, kv_head, base,
-                                         shared + Cut::kStages + stage * Cut::kPairBytes,
-                                         threadIdx.x);
-    if (threadIdx.x < Cut::kRows) {
-      const uint32_t r = base + threadIdx.x, bytes = r < rows ? 4 : 0;
+  const int row_tiles = (rows - first_row + kGroupRows - 1) / kGroupRows;
+  const auto rows_at = [&](int row_tile) {
+    return shared + Cut::kStages + row_tile % Cut::kStageCount * Cut::kPairBytes;
+  };
+  // lse, delta and positions of a tile's rows.
+  const auto stats_at = [&](int row_tile) {
+    return reinterpret_cast<float*>(memory + Cut::kStats +
+                                    row_tile % Cut::kStageCount * Cut::kStatsBytes);
+  };
+  const auto copies = [&](uint32_t part) {  // Rows of q and what is known of them, or of dout.
+    return [&, part,
+            from = packed_rows<kHeadDim>(args, run, group, kv_head, part == 1)](int row_tile) {
+      const uint32_t base = first_row + row_tile * kGroupRows;
+      load_packed(from, group, base, rows_at(row_tile) + part * Cut::kTileBytes);
+      const uint32_t thread = threadIdx.x % kGroupThreads;
+      if (part == 1 || thread >= kGroupRows) return;
+      const uint32_t r = base + thread, bytes = r < rows ? 4 : 0;
       const PackedRow row = packed_row(min(r, rows - 1), group, kv_head);
       const size_t index = (size_t{run.first_row} + row.step) * args.shape.heads + row.head;
-      float* const at = stats + stage * 3 * Cut::kRows + threadIdx.x;
+      float* const at = stats_at(row_tile) + thread;
       ptx::copy_4(ptx::shared_address(at), args.lse + index, bytes);
-      ptx::copy_4(ptx::shared_address(at + Cut::kRows), args.delta + index, bytes);
-      *reinterpret_cast<uint32_t*>(at + 2 * Cut::kRows) = row.step;
-    }
-    ptx::copies_commit();
+      ptx::copy_4(ptx::shared_address(at + kGroupRows), args.delta + index, bytes);
+      *reinterpret_cast<uint32_t*>(at + 2 * kGroupRows) = row.step;
+    };
   };
-  load(0);
+  const Ring<Cut, decltype(copies)> ring(shared + Cut::kBarriers, row_tiles, warpgroup, copies);
+  if (!ring.open()) return;
 
-  // A tile is there, and no product reads the one before.
-  const auto reach = [&](int row_tile) {
-    ptx::copies_wait<0>();
-    ptx::writes_visible_to_products();
-    __syncthreads();
-    if (row_tile + 1 < row_tiles) load(row_tile + 1);
-  };
-  const int unseeing = (first_key - block_key) * group.value / Cut::kRows;  // Tiles.
-  for (int row_tile = 0; row_tile < min(unseeing, row_tiles); ++row_tile) reach(row_tile);
+  const uint32_t first_key = block_key + warpgroup * kGroupRows;
+  const uint32_t warp_key = first_key + threadIdx.x % kGroupThreads / 32 * 16 + lane / 4;
+  const uint32_t keys = shared + warpgroup * Cut::kPairBytes, values = keys + Cut::kTileBytes;
+  const RowKeys source(args.shape, args.qkv, DevicePages{}, run, kv_head);
+  load_keys<kHeadDim>(source, 0, run.row_count, first_key, keys);
+  load_keys<kHeadDim>(source, source.value_offset, run.row_count, first_key, values);
+  ptx::copies_commit();
+  own_copies_done(warpgroup);
+  const int unseeing =
+      min(static_cast<int>((first_key - block_key) * group.value / kGroupRows), row_tiles);
+  ring.skip(0, unseeing);
   GroupSums<kHeadDim> dk, dv;
   for (int row_tile = unseeing; row_tile < row_tiles; ++row_tile) {
-    reach(row_tile);
-    const float* const lse = stats + row_tile % Cut::kRing * 3 * Cut::kRows;
-    const float* const delta = lse + Cut::kRows;
-    const auto* const positions = reinterpret_cast<const uint32_t*>(delta + Cut::kRows);
-    const uint32_t q = shared + Cut::kStages + row_tile % Cut::kRing * Cut::kPairBytes;
-    const uint32_t dout = q + Cut::kTileBytes;
+    ring.await(row_tile);
+    const float *const lse = stats_at(row_tile), *const delta = lse + kGroupRows;
+    const auto* const positions = reinterpret_cast<const uint32_t*>(delta + kGroupRows);
+    const uint32_t q = rows_at(row_tile), dout = q + Cut::kTileBytes;
     float s[8][4], dp[8][4];  // Rows of these are keys.
     ptx::products_begin();
     multiply_rows<kHeadDim>(s, keys, q);
@@ -321,7 +233,7 @@ __global__ void __launch_bounds__(BackwardCut<kHeadDim>::kThreads)
       for (int i = 0; i < 4; ++i)
         s[n][i] = ptx::exp2(fmaf(s[n][i], kScale<kHeadDim>, shifts[i % 2]));
     }
-    if (positions[0] < first_key + Cut::kRows - 1) {
+    if (positions[0] < first_key + kGroupRows - 1) {
       each_element<1, 8>([&](int, int n, int i) {
         if (warp_key + i / 2 * 8 > positions[n * 8 + column + i % 2]) s[n][i] = 0;
       });
@@ -347,6 +259,7 @@ __global__ void __launch_bounds__(BackwardCut<kHeadDim>::kThreads)
     ptx::products_wait<0>();
     dv.done();
     dk.done();
+    ring.release(row_tile);
   }
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -360,7 +273,8 @@ __global__ void __launch_bounds__(BackwardCut<kHeadDim>::kThreads)
 
 template <int kHeadDim>
 void attend_backward_heads(cudaStream_t stream, const AttendBackwardArgs& args) {
-  using Cut = BackwardCut<kHeadDim>;
+  using Query = QueryCut<kHeadDim>;
+  using Key = KeyCut<kHeadDim>;
   const AttendShape& shape = args.shape;
   const size_t count = args.rows * shape.heads;
   launch_early(row_deltas<kHeadDim>, dim3(blocks_for(count * (kHeadDim / 8), kDeltaThreads)),
@@ -368,12 +282,11 @@ void attend_backward_heads(cudaStream_t stream, const AttendBackwardArgs& args) 
                reinterpret_cast<const uint4*>(args.dout), count, args.delta);
   const Divisor group(shape.group());
   const uint32_t across = args.run_count * shape.kv_heads;
-  constexpr uint32_t kBlockRows = Cut::kGroups * Cut::kRows;
   launch_early(query_sums<kHeadDim>,
-               dim3(across, blocks_for(size_t{args.rows_max} * shape.group(), kBlockRows)),
-               Cut::kThreads, Cut::kSharedBytes, stream, "query_sums", args, group);
-  launch_early(key_sums<kHeadDim>, dim3(across, blocks_for(args.rows_max, kBlockRows)),
-               Cut::kThreads, Cut::kSharedBytes, stream, "key_sums", args, group);
+               dim3(across, blocks_for(size_t{args.rows_max} * shape.group(), Query::kBlockRows)),
+               Query::kThreads, Query::kSharedBytes, stream, "query_sums", args, group);
+  launch_early(key_sums<kHeadDim>, dim3(across, blocks_for(args.rows_max, Key::kBlockRows)),
+               Key::kThreads, Key::kSharedBytes, stream, "key_sums", args, group);
 }
 
 }  // namespace

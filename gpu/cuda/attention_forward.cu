@@ -1,26 +1,82 @@
-// Attention over finished rows, by tiles: a block of threads per kv head and tile of packed rows;
-// each warp runs through all its rows' pieces. What earlier pieces gave waits in shared memory.
-// Runs of one row go to attention_pieces.cu; a query row's bits are the same there (AT-1, AT-2).
+// Attention over finished rows, by tiles: two warpgroups of a block of threads have 64 packed rows
+// of a kv head each and run through the keys that they see, piece by piece. What earlier pieces
+// gave waits in shared memory. Runs of one row go to attention_pieces.cu, which multiplies by
+// warps: a query row's bits are the same there (AT-1, AT-2).
 
+#include "gpu/cuda/attention_ring.cuh"
 #include "gpu/cuda/attention_softmax.cuh"
-#include "gpu/cuda/hopper.cuh"
 
 namespace thespis::gpu::cuda {
 namespace {
 
-/// How attend_tiles cuts the work. Two tiles of rows a warp halve what is read of shared memory for
-/// each product; with wide heads there are not registers enough.
 template <int kHeadDim>
-struct TileCut {
-  static constexpr int kTiles = kHeadDim >= 128 ? 1 : 2;
-  static constexpr int kWarps = kHeadDim >= 128 ? 8 : 4;
-  static constexpr int kThreads = kWarps * 32;
-  static constexpr int kWarpRows = kTiles * 16;
-  static constexpr int kRows = kWarps * kWarpRows;
-  static constexpr int kBlocksPerMultiprocessor = kHeadDim >= 128 ? 1 : 2;
-  static constexpr int kStageBytes = 2 * SharedTile<kHeadDim>::kBytes;
-  static constexpr int kSlots = kHeadDim / 8 + 1;  // What waits of one tile and thread.
-  static constexpr int kSharedBytes = 2 * kStageBytes + kTiles * kSlots * kThreads * 16;
+struct TileCut : RowGroups<kHeadDim> {
+  using Groups = RowGroups<kHeadDim>;
+  static constexpr int kTileBytes = GroupTile<kHeadDim>::kBytes;
+  static constexpr int kStageCount = Groups::kCopies ? 3 : 2;
+  static constexpr int kStages = Groups::kGroups * kTileBytes;  // Of keys and values, after q.
+  static constexpr int kWaiting = kStages + kStageCount * 2 * kTileBytes;
+  static constexpr int kSlots = kHeadDim / 8 + 1;  // What waits of one thread.
+  static constexpr int kBarriers = kWaiting + kSlots * Groups::kMultiplying * 16;
+  static constexpr int kSharedBytes = kBarriers + kStageCount * 16;
+};
+
+/// A warpgroup's piece so far, or all pieces: sums of p v, and by row half the unscaled maximum and
+/// the sum of p (this lane's part of it while the piece is open).
+template <int kHeadDim>
+struct GroupPiece {
+  GroupSums<kHeadDim> out;
+  float max[2], sum[2];
+
+  template <class F>
+  __device__ void each(const F& f) {  // f(slot, elements)
+#pragma unroll
+    for (int h = 0; h < GroupTile<kHeadDim>::kHalves; ++h) {
+#pragma unroll
+      for (int n = 0; n < out.kColumnTiles; ++n) f(h * out.kColumnTiles + n, out.at[h][n]);
+    }
+  }
+  __device__ void open() {
+    max[0] = max[1] = -INFINITY;
+    sum[0] = sum[1] = 0;
+    each([](int, float(&c)[4]) { c[0] = c[1] = c[2] = c[3] = 0; });
+  }
+  /// The softmax's step for scores of one block, which become p.
+  __device__ void step(float (&s)[kBlockKeys / 8][4]) {
+    float keep[2];
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const BlockStep step(max[half], block_top(s, half), kScale<kHeadDim>);
+      keep[half] = step.keep;
+      max[half] = step.max;
+      sum[half] = __fmaf_rn(sum[half], keep[half], weigh(s, half, kScale<kHeadDim>, step.shift));
+    }
+    each([&](int, float(&c)[4]) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) c[i] = __fmul_rn(c[i], keep[i / 2]);
+    });
+  }
+  /// Adds what waits from the pieces before; slots are kApart apart.
+  template <int kApart>
+  __device__ void merge(const float4* waiting) {
+    const float4 before = waiting[kHeadDim / 8 * kApart];
+    const MergeWeights w0(before.x, before.y, max[0], sum[0], kScale<kHeadDim>);
+    const MergeWeights w1(before.z, before.w, max[1], sum[1], kScale<kHeadDim>);
+    each([&](int slot, float(&c)[4]) {
+      const float4 so_far = waiting[slot * kApart];
+      c[0] = w0.merge(so_far.x, c[0]);
+      c[1] = w0.merge(so_far.y, c[1]);
+      c[2] = w1.merge(so_far.z, c[2]);
+      c[3] = w1.merge(so_far.w, c[3]);
+    });
+  }
+  template <int kApart>
+  __device__ void keep(float4* waiting) {
+    waiting[kHeadDim / 8 * kApart] = make_float4(max[0], sum[0], max[1], sum[1]);
+    each([&](int slot, float(&c)[4]) {
+      waiting[slot * kApart] = make_float4(c[0], c[1], c[2], c[3]);
+    });
+  }
 };
 
 template <int kHeadDim, class Keys>
@@ -28,123 +84,99 @@ __global__ void __launch_bounds__(TileCut<kHeadDim>::kThreads,
                                   TileCut<kHeadDim>::kBlocksPerMultiprocessor)
     attend_tiles(AttendArgs args, Divisor group) {
   using Cut = TileCut<kHeadDim>;
-  using Tile = SharedTile<kHeadDim>;
-  constexpr int kTiles = Cut::kTiles;
   ptx::await_former();
   ptx::let_next_start();
-  const uint32_t lane = threadIdx.x % 32;
+  const uint32_t lane = threadIdx.x % 32, warpgroup = warpgroup_of_thread();
   const uint32_t kv_head = blockIdx.x % args.shape.kv_heads;
   const DeviceRun run = args.runs[blockIdx.x / args.shape.kv_heads];
   const uint32_t rows = run.row_count * group.value;
-  const uint32_t block_row = (gridDim.y - 1 - blockIdx.y) * Cut::kRows;  // Most keys first.
+  const uint32_t block_row = (gridDim.y - 1 - blockIdx.y) * Cut::kBlockRows;  // Most keys first.
   if (block_row >= rows) return;
-
-  const uint32_t keys = run.first_position + run.row_count;
-  const uint32_t block_last = min(block_row + Cut::kRows, rows) - 1;
-  const int blocks = (run.first_position + group.divide(block_last)) / kBlockKeys + 1;
-  const uint32_t warp_row = block_row + threadIdx.x / 32 * Cut::kWarpRows;
-  int warp_blocks = 0;
-  if (warp_row < rows) {
-    const uint32_t warp_last = min(warp_row + Cut::kWarpRows, rows) - 1;
-    warp_blocks = (run.first_position + group.divide(warp_last)) / kBlockKeys + 1;
-  }
-  const uint32_t sees_all_before = run.first_position + group.divide(warp_row) + 1;
-
-  // A row beyond the run's is computed as its last one is, and not written.
-  uint32_t positions[kTiles][2];
-  uint32_t q[kTiles][kHeadDim / 16][4];
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-    const Bf16* row_at[2];
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const uint32_t r = min(warp_row + tile * 16 + half * 8 + lane / 4, rows - 1);
-      const PackedRow row = packed_row(r, group, kv_head);
-      positions[tile][half] = run.first_position + row.step;
-      row_at[half] =
-          args.qkv + size_t{run.first_row + row.step} * row_width(args.shape) + row.head * kHeadDim;
-    }
-    load_fragments<kHeadDim>(q[tile], row_at[0], row_at[1], lane);
-  }
-
-  unsigned char* const shared = ptx::shared_memory();
-  const uint32_t stages = ptx::shared_address(shared);
-  // Slot i of this thread is waiting[i * kThreads]; no other thread touches it.
-  constexpr int kSlots = Cut::kSlots;
-  float4* const waiting = reinterpret_cast<float4*>(shared + 2 * Cut::kStageBytes) + threadIdx.x;
-  const Keys source(args.shape, args.qkv, args.pages, run, kv_head);
-  const auto load = [&](int block) {
-    load_block<kHeadDim, Cut::kThreads>(source, stages + block % 2 * Cut::kStageBytes, block, keys);
+  const auto position_of = [&](uint32_t row) { return run.first_position + group.divide(row); };
+  const int blocks = position_of(min(block_row + Cut::kBlockRows, rows) - 1) / kBlockKeys + 1;
+  unsigned char* const memory = ptx::shared_memory();
+  const uint32_t shared = ptx::shared_address(memory);
+  const auto keys_at = [&](int block) {
+    return shared + Cut::kStages + block % Cut::kStageCount * 2 * Cut::kTileBytes;
   };
+  const auto copies = [&](uint32_t part) {  // Keys, or their values.
+    return [part, run, keys_at,
+            source = Keys(args.shape, args.qkv, args.pages, run, kv_head)](int block) {
+      load_keys<kHeadDim>(source, part * source.value_offset, run.first_position + run.row_count,
+                          block * kBlockKeys, keys_at(block) + part * Cut::kTileBytes);
+    };
+  };
+  const Ring<Cut, decltype(copies)> ring(shared + Cut::kBarriers, blocks, warpgroup, copies);
+  if (!ring.open()) return;
 
-  const uint32_t keys_lane = stages + Tile::rows_offset(lane);
-  const uint32_t values_lane = stages + Tile::kBytes + Tile::columns_offset(lane);
-  PieceState<kHeadDim, kTiles> state;
+  const uint32_t first_row = block_row + warpgroup * kGroupRows;
+  int own_blocks = 0;  // Of keys that any row of the warpgroup sees.
+  if (first_row < rows)
+    own_blocks = position_of(min(first_row + kGroupRows, rows) - 1) / kBlockKeys + 1;
+  const uint32_t all_see = position_of(first_row) + 1;
+  // A row beyond the run's is 0, and not written.
+  const uint32_t warp_row = first_row + threadIdx.x % kGroupThreads / 32 * 16 + lane / 4;
+  const uint32_t positions[2] = {position_of(min(warp_row, rows - 1)),
+                                 position_of(min(warp_row + 8, rows - 1))};
+  const uint32_t q = shared + warpgroup * Cut::kTileBytes;
+  load_packed<kHeadDim>(PackedRows<kHeadDim>(args.qkv, row_width(args.shape), run, group, kv_head),
+                        group, first_row, q);
+  ptx::copies_commit();
+  own_copies_done(warpgroup);
+
+  // Slot i of this thread is waiting[i * kMultiplying]; no other thread touches it.
+  float4* const waiting = reinterpret_cast<float4*>(memory + Cut::kWaiting) + threadIdx.x;
+  GroupPiece<kHeadDim> state;
   state.open();
-  load(0);
-  for (int block = 0; block < blocks; ++block) {
-    ptx::copies_wait<0>();
-    __syncthreads();  // The block is there, and all warps are done with the one before.
-    if (block + 1 < blocks) load(block + 1);
-    if (block >= warp_blocks) continue;
-    const uint32_t stage = block % 2 * Cut::kStageBytes;
-    const bool masked = (block + 1) * kBlockKeys > sees_all_before;
-    uint32_t p[kTiles][kBlockKeys / 16][4];
-    score_block(state, p, q, keys_lane + stage, block * kBlockKeys, positions, masked, lane);
-    state.add_values(p, values_lane + stage);
+  for (int block = 0; block < own_blocks; ++block) {
+    ring.await(block);
+    const uint32_t first_key = block * kBlockKeys;
+    const uint32_t stage = keys_at(block);
+    float s[kBlockKeys / 8][4];
+    ptx::products_begin();
+    multiply_rows<kHeadDim>(s, q, stage);
+    ptx::products_commit();
+    ptx::products_wait<0>();
+    ptx::products_done(s);
+    if (first_key + kBlockKeys > all_see) mask(s, first_key, positions, lane);
+    state.step(s);
+    uint32_t p[kBlockKeys / 16][4];
+    pack_fragments<kBlockKeys / 8>(p, s);
+    ptx::products_begin();
+    state.out.add(p, stage + Cut::kTileBytes);
+    ptx::products_commit();
+    ptx::products_wait<0>();
+    state.out.done();
+    ring.release(block);
 
-    const bool last = block + 1 == warp_blocks;
+    const bool last = block + 1 == own_blocks;
     if (!last && (block + 1) % kPieceBlocks != 0) continue;
-    state.close();
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-      float4* const slots = waiting + tile * kSlots * Cut::kThreads;
-      float4* const stats = slots + (kSlots - 1) * Cut::kThreads;
-      float(&max)[2] = state.max[tile];
-      float(&sum)[2] = state.sum[tile];
-      if (block >= kPieceBlocks) {
-        const float4 before = *stats;
-        const MergeWeights w0(before.x, before.y, max[0], sum[0], kScale<kHeadDim>);
-        const MergeWeights w1(before.z, before.w, max[1], sum[1], kScale<kHeadDim>);
-#pragma unroll
-        for (int n = 0; n < kHeadDim / 8; ++n) {
-          const float4 so_far = slots[n * Cut::kThreads];
-          float(&out)[4] = state.out[tile][n];
-          out[0] = w0.merge(so_far.x, out[0]);
-          out[1] = w0.merge(so_far.y, out[1]);
-          out[2] = w1.merge(so_far.z, out[2]);
-          out[3] = w1.merge(so_far.w, out[3]);
-        }
-      }
-      if (last) continue;
-      *stats = make_float4(max[0], sum[0], max[1], sum[1]);
-#pragma unroll
-      for (int n = 0; n < kHeadDim / 8; ++n) {
-        const float(&out)[4] = state.out[tile][n];
-        slots[n * Cut::kThreads] = make_float4(out[0], out[1], out[2], out[3]);
-      }
-    }
-    if (!last) state.open();
+    for (float& x : state.sum) x = quad_sum(x);
+    if (block >= kPieceBlocks) state.template merge<Cut::kMultiplying>(waiting);
+    if (last) break;
+    state.template keep<Cut::kMultiplying>(waiting);
+    state.open();
   }
+  ring.skip(own_blocks, blocks);
 
 #pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
+  for (int half = 0; half < 2; ++half) {
+    const uint32_t r = warp_row + half * 8;
+    if (r >= rows) continue;
+    const PackedRow row = packed_row(r, group, kv_head);
+    const RowOutput<kHeadDim> output(args, size_t{run.first_row} + row.step, row.head);
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const uint32_t r = warp_row + tile * 16 + half * 8 + lane / 4;
-      if (r >= rows) continue;
-      const PackedRow row = packed_row(r, group, kv_head);
-      const RowOutput<kHeadDim> output(args, size_t{run.first_row} + row.step, row.head);
-      output.write(state.out[tile], 0, half, state.max[tile][half], state.sum[tile][half], lane);
-    }
+    for (int h = 0; h < GroupTile<kHeadDim>::kHalves; ++h)
+      output.write(state.out.at[h], h * GroupTile<kHeadDim>::kColumns, half, state.max[half],
+                   state.sum[half], lane);
   }
 }
 
 template <int kHeadDim, class Keys>
 void launch_tiles(cudaStream_t stream, const AttendArgs& args) {
   using Cut = TileCut<kHeadDim>;
-  const uint32_t rows = args.rows_max * args.shape.group();
-  const dim3 grid(args.run_count * args.shape.kv_heads, (rows + Cut::kRows - 1) / Cut::kRows);
+  const size_t rows = size_t{args.rows_max} * args.shape.group();
+  const dim3 grid(args.run_count * args.shape.kv_heads, blocks_for(rows, Cut::kBlockRows));
   launch_early(attend_tiles<kHeadDim, Keys>, grid, Cut::kThreads, Cut::kSharedBytes, stream,
                "attend_tiles", args, Divisor(args.shape.group()));
 }

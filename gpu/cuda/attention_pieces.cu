@@ -60,7 +60,7 @@ struct PieceSums {
 /// One piece. `q` are its rows as fragments, `key_block` this warp's keys, under way to shared
 /// memory as groups of copies: keys, then (unless in place) values.
 template <int kHeadDim, bool kInPlace>
-__device__ void attend_piece(PieceSums<kHeadDim>& state, const uint32_t (&q)[1][kHeadDim / 16][4],
+__device__ void attend_piece(PieceSums<kHeadDim>& state, const uint32_t (&q)[kHeadDim / 16][4],
                              const KeyBlock<kHeadDim>& key_block, unsigned char* shared,
                              uint32_t blocks) {
   using Cut = PieceCut<kHeadDim, kInPlace>;
@@ -74,7 +74,7 @@ __device__ void attend_piece(PieceSums<kHeadDim>& state, const uint32_t (&q)[1][
     return reinterpret_cast<uint4*>(shared + Cut::kP + b * Cut::kPStride)[step * 32 + lane];
   };
 
-  float s[1][kBlockKeys / 8][4];
+  float s[kBlockKeys / 8][4];
   if constexpr (kInPlace)
     ptx::copies_wait<0>();
   else
@@ -82,11 +82,11 @@ __device__ void attend_piece(PieceSums<kHeadDim>& state, const uint32_t (&q)[1][
   __syncwarp();
   if (warp < blocks) {
     score<kHeadDim>(s, q, own + Tile::rows_offset(lane));
-    const uint32_t positions[1][2] = {{key_block.keys - 1, key_block.keys - 1}};
+    const uint32_t positions[2] = {key_block.keys - 1, key_block.keys - 1};
     if (key_block.has_last()) mask(s, key_block.first_key, positions, lane);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const float top = block_top(s[0], half);
+      const float top = block_top(s, half);
       if (lane % 4 == 0) tops[warp * 16 + half * 8 + lane / 4] = top;
     }
     if constexpr (kInPlace) {
@@ -111,11 +111,11 @@ __device__ void attend_piece(PieceSums<kHeadDim>& state, const uint32_t (&q)[1][
       if (b == static_cast<int>(warp)) shift = step.shift;
     }
     state.max[half] = max;
-    if (warp < blocks) sums[(warp * 2 + half) * 32 + lane] = weigh(s[0], half, scale, shift);
+    if (warp < blocks) sums[(warp * 2 + half) * 32 + lane] = weigh(s, half, scale, shift);
   }
   if (warp < blocks) {
     uint32_t p[kBlockKeys / 16][4];
-    pack_fragments<kBlockKeys / 8>(p, s[0]);
+    pack_fragments<kBlockKeys / 8>(p, s);
 #pragma unroll
     for (int step = 0; step < kBlockKeys / 16; ++step)
       p_at(warp, step) = make_uint4(p[step][0], p[step][1], p[step][2], p[step][3]);
@@ -282,11 +282,11 @@ __global__ void __launch_bounds__(kThreads)
   }
   __syncthreads();
   if (!early) load(block, false);
-  uint32_t q[1][kHeadDim / 16][4];
+  uint32_t q[kHeadDim / 16][4];
   const uint32_t q_lane = ptx::shared_address(q_tile) + Tile::columns_offset(lane);
 #pragma unroll
   for (int step = 0; step < kHeadDim / 16; ++step)
-    ptx::load_matrices(q[0][step], q_lane ^ (step * 32));
+    ptx::load_matrices(q[step], q_lane ^ (step * 32));
 
   const uint32_t pair = blockIdx.z * args.shape.kv_heads + kv_head;
   const size_t part_floats = size_t{group} * (kHeadDim + 2);

@@ -11,66 +11,30 @@ __device__ inline float quad_sum(float x) {
   return __fadd_rn(x, __shfl_xor_sync(~0u, x, 2));
 }
 
-/// What a warp has of its 16 kTiles rows and one piece: the unscaled maximum, this thread's part of
-/// the sum (the whole sum once the piece is closed), and the sum of p v.
-template <int kHeadDim, int kTiles>
-struct PieceState {
-  float out[kTiles][kHeadDim / 8][4];
-  float max[kTiles][2];
-  float sum[kTiles][2];
-
-  __device__ void open() {
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-      max[tile][0] = max[tile][1] = -INFINITY;
-      sum[tile][0] = sum[tile][1] = 0;
-    }
-    each_element<kTiles, kHeadDim / 8>([&](int tile, int n, int i) { out[tile][n][i] = 0; });
-  }
-  /// out += p v for one block. `values_at` is the tile's address + columns_offset().
-  __device__ void add_values(const uint32_t (&p)[kTiles][kBlockKeys / 16][4], uint32_t values_at) {
-#pragma unroll
-    for (int step = 0; step < kBlockKeys / 16; ++step) {
-      add_product<kHeadDim>(out, p, step, values_at, step * 16);
-    }
-  }
-  __device__ void close() {
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-      for (float& x : sum[tile]) x = quad_sum(x);
-    }
-  }
-};
-
-/// Unscaled scores of one block of keys against the warp's rows. `keys_at` is the tile's address +
+/// Unscaled scores of one block of keys against a warp's 16 rows. `keys_at` is the tile's address +
 /// rows_offset().
-template <int kHeadDim, int kTiles>
-__device__ inline void score(float (&s)[kTiles][kBlockKeys / 8][4],
-                             const uint32_t (&q)[kTiles][kHeadDim / 16][4], uint32_t keys_at) {
-  each_element<kTiles, kBlockKeys / 8>([&](int tile, int n, int i) { s[tile][n][i] = 0; });
+template <int kHeadDim>
+__device__ inline void score(float (&s)[kBlockKeys / 8][4], const uint32_t (&q)[kHeadDim / 16][4],
+                             uint32_t keys_at) {
+  each_element<1, kBlockKeys / 8>([&](int, int n, int i) { s[n][i] = 0; });
 #pragma unroll
   for (int step = 0; step < kHeadDim / 16; ++step) {
 #pragma unroll
     for (int n = 0; n < kBlockKeys / 8; n += 2) {
       uint32_t b[4];
       SharedTile<kHeadDim>::load_rows(b, keys_at, n * 8, step);
-#pragma unroll
-      for (int tile = 0; tile < kTiles; ++tile) {
-        ptx::multiply(s[tile][n], q[tile][step], b[0], b[1]);
-        ptx::multiply(s[tile][n + 1], q[tile][step], b[2], b[3]);
-      }
+      ptx::multiply(s[n], q[step], b[0], b[1]);
+      ptx::multiply(s[n + 1], q[step], b[2], b[3]);
     }
   }
 }
 
-/// Keys after a row's position have no part in it.
-template <int kTiles>
-__device__ inline void mask(float (&s)[kTiles][kBlockKeys / 8][4], uint32_t first_key,
-                            const uint32_t (&positions)[kTiles][2], uint32_t lane) {
-  each_element<kTiles, kBlockKeys / 8>([&](int tile, int n, int i) {
+/// Keys after a row's position have no part in it. Positions of rows g and g + 8.
+__device__ inline void mask(float (&s)[kBlockKeys / 8][4], uint32_t first_key,
+                            const uint32_t (&positions)[2], uint32_t lane) {
+  each_element<1, kBlockKeys / 8>([&](int, int n, int i) {
     const uint32_t key = first_key + n * 8 + lane % 4 * 2 + i % 2;
-    if (key > positions[tile][i / 2]) s[tile][n][i] = -INFINITY;
+    if (key > positions[i / 2]) s[n][i] = -INFINITY;
   });
 }
 
@@ -107,35 +71,6 @@ __device__ inline float weigh(float (&s)[kBlockKeys / 8][4], int half, float sca
     odd = __fadd_rn(odd, x[1]);
   }
   return __fadd_rn(even, odd);
-}
-
-/// score(), the softmax's step, and p as fragments a. Without `masked` every row sees every key.
-template <int kHeadDim, int kTiles>
-__device__ inline void score_block(PieceState<kHeadDim, kTiles>& state,
-                                   uint32_t (&p)[kTiles][kBlockKeys / 16][4],
-                                   const uint32_t (&q)[kTiles][kHeadDim / 16][4], uint32_t keys_at,
-                                   uint32_t first_key, const uint32_t (&positions)[kTiles][2],
-                                   bool masked, uint32_t lane) {
-  constexpr float scale = kScale<kHeadDim>;
-  float s[kTiles][kBlockKeys / 8][4];
-  score<kHeadDim>(s, q, keys_at);
-  if (masked) mask(s, first_key, positions, lane);
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-    float keep[2];
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const BlockStep step(state.max[tile][half], block_top(s[tile], half), scale);
-      keep[half] = step.keep;
-      state.max[tile][half] = step.max;
-      state.sum[tile][half] =
-          __fmaf_rn(state.sum[tile][half], keep[half], weigh(s[tile], half, scale, step.shift));
-    }
-    float(&out)[kHeadDim / 8][4] = state.out[tile];
-    each_element<1, kHeadDim / 8>(
-        [&](int, int n, int i) { out[n][i] = __fmul_rn(out[n][i], keep[i / 2]); });
-    pack_fragments<kBlockKeys / 8>(p[tile], s[tile]);
-  }
 }
 
 constexpr float kLn2 = 0.6931471805599453f;

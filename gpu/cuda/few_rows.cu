@@ -129,8 +129,8 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
       for (int k = 0; k < kColumns / 16; ++k)
         ptx::multiply_tiles(c,
-                            ptx::tile_descriptor<kColumns>(weight_at + tile * kWeightTile + k * 32),
-                            ptx::tile_descriptor<kColumns>(x_at + tile * C::kTile + k * 32),
+                            ptx::tile_descriptor<kColumns>(weight_at, tile * kWeightTile + k * 32),
+                            ptx::tile_descriptor<kColumns>(x_at, tile * C::kTile + k * 32),
                             step + static_cast<uint32_t>(tile + k) > 0);
     }
     ptx::products_commit();

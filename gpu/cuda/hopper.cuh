@@ -24,6 +24,16 @@ __device__ inline void await_former() {
   asm volatile("griddepcontrol.wait;" ::: "memory");
 }
 
+/// Of each thread of the warpgroup that calls it: what one gives up, another may take.
+template <int kRegisters>
+__device__ inline void give_registers() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+template <int kRegisters>
+__device__ inline void take_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+
 __device__ inline void barrier_init(uint32_t barrier, uint32_t arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
 }
@@ -43,7 +53,7 @@ __device__ inline void barrier_wait(uint32_t barrier, uint32_t parity) {
       "{\n"
       ".reg .pred done;\n"
       "again:\n"
-      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1, 10000000;\n"
       "@done bra.uni end;\n"
       "bra.uni again;\n"
       "end:\n"
@@ -77,13 +87,14 @@ __device__ inline void writes_visible_to_products() {
 
 /// A tile of rows of kColumns (16, 32 or 64) bf16, its 16-byte chunks permuted within eight rows as
 /// the copy engine does with a swizzle of a row's bytes; the tile's start at a multiple of eight
-/// rows. Along a row is K: plus 32 bytes for each 16 of K; or across rows (a transposed b): plus 16
-/// rows.
+/// rows. `offset` bytes along a row are K: 32 for each 16 of K; or across rows (a transposed b): 16
+/// rows. It is added last, and to half the descriptor: all of a tile's products share the rest.
 template <int kColumns>
-__device__ inline uint64_t tile_descriptor(uint32_t at) {
-  constexpr uint64_t kSwizzle = kColumns == 64 ? 1 : kColumns == 32 ? 2 : 3;
-  constexpr uint64_t kEightRows = 8 * kColumns * 2;
-  return kSwizzle << 62 | kEightRows / 16 << 32 | kEightRows / 16 << 16 | (at & 0x3ffff) / 16;
+__device__ inline uint64_t tile_descriptor(uint32_t tile, uint32_t offset) {
+  constexpr uint32_t kSwizzle = kColumns == 64 ? 1 : kColumns == 32 ? 2 : 3;
+  constexpr uint32_t kEightRows = 8 * kColumns * 2 / 16;
+  const uint32_t first = (tile & 0x3ffff) / 16 | kEightRows << 16;
+  return uint64_t{kSwizzle << 30 | kEightRows} << 32 | (first + offset / 16);
 }
 
 __device__ inline void products_begin() {
