@@ -106,10 +106,9 @@ int run_pretrain(const PretrainArguments& arguments) {
     const float dloss = -1.0f / static_cast<float>(targets);
     const auto stats = trainer->step(
         items,
-        [&](size_t item, std::span<const float> logprobs, std::span<const float>,
-            std::span<float> dlogprobs) {
-          for (size_t t = 0; t < logprobs.size(); ++t) {
-            losses[item] -= logprobs[t];
+        [&](const model::ScoredTokens& known, std::span<float> dlogprobs) {
+          for (size_t t = 0; t < known.logprobs.size(); ++t) {
+            losses[known.item] -= known.logprobs[t];
             dlogprobs[t] = dloss;
           }
         },

@@ -156,12 +156,13 @@ void bench_step(const std::shared_ptr<gpu::Device>& device, const Limits& limits
     mismatches = compared = 0;
     const auto stats = trainer.step(
         items,
-        [&](size_t i, std::span<const float> logprobs, std::span<const float>, std::span<float> g) {
-          for (size_t t = 0; t < logprobs.size(); ++t) {
-            mismatches += std::memcmp(&logprobs[t], &sampled[i][t], sizeof(float)) != 0;
+        [&](const ScoredTokens& known, std::span<float> g) {
+          const float* const recorded = sampled[known.item].data() + known.first;
+          for (size_t t = 0; t < g.size(); ++t) {
+            mismatches += std::memcmp(&known.logprobs[t], recorded + t, sizeof(float)) != 0;
             g[t] = -1e-6f;
           }
-          compared += logprobs.size();
+          compared += g.size();
         },
         1e-6);
     learning = now() - begin;

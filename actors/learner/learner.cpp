@@ -172,42 +172,47 @@ StepReport Learner::step(const Batch& batch) {
   const auto sequences = sequences_of(batch, report);
   const uint64_t version = trainer_->policy()->version();
 
-  LossNormaliser normaliser(response_length_max_);
-  std::vector<model::TrainItem> items;
-  for (const Sequence& q : sequences) {
-    normaliser.add(q.mask);
-    items.push_back(q.item);
-  }
   // One slot a sequence, so that the lanes' threads share nothing and the sums have one order.
   struct Slot {
+    uint64_t tokens = 0;  // Learned from.
     LossParts parts;
     double entropy = 0;
     uint64_t compared = 0, mismatches = 0;
   };
   std::vector<Slot> slots(sequences.size());
+  LossNormaliser normaliser(response_length_max_);
+  std::vector<model::TrainItem> items;
+  for (const Sequence& q : sequences) {
+    slots[items.size()].tokens = normaliser.add(q.mask);
+    items.push_back(q.item);
+  }
   if (train_.max_age == 0) recent_.clear();
   const auto stats = trainer_->step(
       items,
-      [&](size_t i, std::span<const float> logprobs, std::span<const float> entropies,
-          std::span<float> dlogprobs) {
-        const Sequence& q = sequences[i];
-        Slot& slot = slots[i];
-        slot.parts = sequence_loss(loss_, normaliser,
-                                   {.logprobs = logprobs,
-                                    .behaviour = q.behaviour,
-                                    .log_kept = q.log_kept,
-                                    .proximal = {},
-                                    .reference = q.reference,
-                                    .entropies = {},
-                                    .mask = q.mask,
-                                    .advantage = q.advantage},
-                                   dlogprobs);
-        for (size_t t = 0; t < entropies.size(); ++t)
-          if (q.mask[t] != 0) slot.entropy += entropies[t];
+      [&](const model::ScoredTokens& tokens, std::span<float> dlogprobs) {
+        const Sequence& q = sequences[tokens.item];
+        Slot& slot = slots[tokens.item];
+        const size_t count = tokens.logprobs.size();
+        const auto part = [&](const auto& all) {
+          return all.empty() ? std::span(all) : std::span(all).subspan(tokens.first, count);
+        };
+        slot.parts.add(sequence_loss(loss_, normaliser,
+                                     {.logprobs = tokens.logprobs,
+                                      .behaviour = part(q.behaviour),
+                                      .log_kept = part(q.log_kept),
+                                      .proximal = {},
+                                      .reference = part(q.reference),
+                                      .entropies = {},
+                                      .mask = part(q.mask),
+                                      .sequence_tokens = slot.tokens,
+                                      .advantage = q.advantage},
+                                     dlogprobs));
+        for (size_t t = 0; t < count; ++t)
+          if (q.mask[tokens.first + t] != 0) slot.entropy += tokens.entropies[t];
         if (!q.one_version || q.version != version) return;
-        slot.compared = logprobs.size();
-        for (size_t t = 0; t < logprobs.size(); ++t)
-          slot.mismatches += !same_bits(logprobs[t], q.behaviour[t]);
+        slot.compared += count;
+        for (size_t t = 0; t < count; ++t)
+          slot.mismatches += !same_bits(tokens.logprobs[t], q.behaviour[tokens.first + t]);
       },
       report.learning_rate);
 

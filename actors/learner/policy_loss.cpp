@@ -61,10 +61,11 @@ LossOptions LossOptions::of(const config::TrainSection& train) {
           .tis_cap = train.tis_cap};
 }
 
-void LossNormaliser::add(std::span<const uint8_t> mask) {
+uint64_t LossNormaliser::add(std::span<const uint8_t> mask) {
   const uint64_t count = tokens_of(mask);
   tokens += count;
   sequences += count > 0;
+  return count;
 }
 
 double LossNormaliser::token_weight(config::LossAggMode mode, uint64_t sequence_tokens) const {
@@ -113,7 +114,8 @@ LossParts sequence_loss(const LossOptions& options, const LossNormaliser& normal
   if (parts.tokens == 0) return parts;
 
   const bool decoupled = options.tis_cap > 0;
-  const double weight = normaliser.token_weight(options.loss_agg_mode, parts.tokens);
+  const double weight = normaliser.token_weight(
+      options.loss_agg_mode, terms.sequence_tokens > 0 ? terms.sequence_tokens : parts.tokens);
   const double low = 1 - options.clip_ratio_low, high = 1 + options.clip_ratio_high;
   const double advantage = terms.advantage;
   for (size_t i = 0; i < terms.mask.size(); ++i) {

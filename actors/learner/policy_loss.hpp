@@ -3,7 +3,7 @@
 // surrogate of GRPO, the KL to the reference inside the loss, truncated importance sampling, an
 // entropy bonus. It gives dL/dlog-prob per token, which the engine carries on into the network.
 //   PL-1  A token whose mask is 0 adds nothing: no loss, no gradient, no count.
-//   PL-2  The parts of a step's sequences, added in order, are the step's loss: every sequence is
+//   PL-2  The parts of a step's sequences, added in order, are the step's loss: every token is
 //         computed alone, so micro-batches of any size give the same gradient per token.
 // Float64 inside. Log-ratios are held to +-kLogRatioMax (as verl does), with no gradient outside.
 
@@ -37,14 +37,16 @@ struct LossNormaliser {
   uint64_t length_max = 0;  ///< max_response_length: seq-mean-token-sum-norm (Dr.GRPO).
 
   explicit LossNormaliser(uint64_t max_response_length) : length_max(max_response_length) {}
-  void add(std::span<const uint8_t> mask);
+  /// Returns how many tokens it added.
+  uint64_t add(std::span<const uint8_t> mask);
 
   /// The factor of one token's loss in the step's loss, for a sequence with `sequence_tokens`
   /// tokens of mask 1.
   double token_weight(config::LossAggMode mode, uint64_t sequence_tokens) const;
 };
 
-/// One completion. All spans have its length, except those that an option makes unneeded (empty).
+/// One completion, or tokens in a row of one. All spans have its length, except those that an
+/// option makes unneeded (empty).
 struct SequenceTerms {
   std::span<const float> logprobs;   ///< Under the weights being trained.
   std::span<const float> behaviour;  ///< Under the policy that sampled each token.
@@ -55,6 +57,7 @@ struct SequenceTerms {
   std::span<const float> reference;  ///< Only if kl_coef != 0.
   std::span<const float> entropies;  ///< Of each token's distribution; only if entropy_coef != 0.
   std::span<const uint8_t> mask;     ///< 1: the token is learned from.
+  uint64_t sequence_tokens = 0;  ///< With mask 1, of the whole completion. 0: these are all of it.
   double advantage = 0;
 };
 
@@ -77,7 +80,8 @@ struct LossParts {
   void add(const LossParts& other);
 };
 
-/// The loss of one sequence and its gradient. Minimised per token, with weight c = token_weight:
+/// The loss of one sequence, or of a part of one, and its gradient. Minimised per token, with
+/// weight c = token_weight:
 ///   plain      -c min(r A, clip(r) A),    r = exp(logp - behaviour)
 ///   decoupled  -c w min(r A, clip(r) A),  r = exp(logp - proximal), w = min(exp(proximal -
 ///              behaviour), tis_cap), w constant (Hilton et al. 2022 with Yao et al.'s truncation)

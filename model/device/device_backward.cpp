@@ -51,41 +51,27 @@ void DeviceExecutor::run_backward(const Segment& segment, const Block& block) {
     run_backward(plan_.ops()[segment.first_op + i], block);
 }
 
-void DeviceExecutor::train_head(const Segment& segment, std::span<const HeadRows> parts,
-                                const Loss& loss) {
+void DeviceExecutor::train_head(const Segment& segment, const Loss& loss) {
   const OpRecord& gather = plan_.ops()[segment.first_op];
   const OpRecord& head = plan_.ops().back();
   // Rows that predict nothing have gradient 0.
   stream_.zero(at(memory().gradients[gather.input], gather.input, {0, 0}),
                uint64_t{batch_->rows} * plan_.width(gather.input) * sizeof(Bf16));
-  for (const HeadRows& part : parts) {
-    const auto for_pieces = [&](const auto& f) {
-      for (uint32_t done = 0; done < part.count; done += head_capacity())
-        f(Block{part.first + done, std::min(head_capacity(), part.count - done)});
-    };
-    const auto compute_logits = [&](const Block& block) {
-      recompute(segment, block);
-      logits(head, block, kept(head.input, block));
-    };
-    for_pieces([&](const Block& block) {
-      compute_logits(block);
-      log_prob(head, block);
-    });
-    loss(part);
-    for_pieces([&](const Block& block) {
-      if (part.count > head_capacity()) compute_logits(block);
-      run_backward(segment, block);
-    });
-  }
+  for_blocks(segment, [&](const Block& block) {
+    recompute(segment, block);
+    logits(head, block, kept(head.input, block));
+    log_prob(head, block);
+    loss(block);
+    run_backward(segment, block);
+  });
 }
 
-void DeviceExecutor::train(DeviceParameters& parameters, const DeviceBatch& batch,
-                           std::span<const HeadRows> parts, const Loss& loss,
-                           const float* dlogprobs, gpu::on_device::ScatterAddArgs tokens) {
+void DeviceExecutor::train(DeviceParameters& parameters, const DeviceBatch& batch, const Loss& loss,
+                           const float* dlogprobs, const gpu::on_device::ScatterAddArgs& tokens) {
   using Way = DeviceParameters::Way;
   begin(parameters, batch, {});
   dlogprobs_ = dlogprobs;
-  tokens_ = tokens;
+  tokens_ = &tokens;
   const auto& segments = plan_.segments();
   const auto last = static_cast<uint32_t>(segments.size() - 1);
   const auto walk = [&](uint32_t s, Way way, const auto& work) {
@@ -95,7 +81,7 @@ void DeviceExecutor::train(DeviceParameters& parameters, const DeviceBatch& batc
   };
   for (uint32_t s = 0; s < last; ++s)
     walk(s, Way::kForward, [&](const Segment& segment) { run_segment(segment); });
-  walk(last, Way::kBackward, [&](const Segment& segment) { train_head(segment, parts, loss); });
+  walk(last, Way::kBackward, [&](const Segment& segment) { train_head(segment, loss); });
   for (uint32_t s = last; s-- > 0;)
     walk(s, Way::kBackward, [&](const Segment& segment) {
       if (!segment.row_local) --layer_;
@@ -113,7 +99,7 @@ void DeviceExecutor::run_backward(const OpRecord& op, const Block& block) {
   const uint32_t width = op.output == kNone ? 0 : plan_.width(op.output);
   switch (op.kind) {
     case OpKind::kEmbed: {
-      gpu::on_device::ScatterAddArgs a = tokens_;
+      gpu::on_device::ScatterAddArgs a = *tokens_;
       a.in = dy;
       a.width = width;
       a.table = parameters_->gradient(op.weight);

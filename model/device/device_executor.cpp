@@ -55,13 +55,6 @@ float* DeviceExecutor::lse(const Block& block) const {
   return lse_.data() + (uint64_t{layer_} * limits_.rows + block.first) * heads;
 }
 
-template <class F>
-void DeviceExecutor::for_blocks(const Segment& segment, const F& f) const {
-  if (!segment.head_rows) return f(Block{0, batch_->rows});
-  for (uint32_t first = 0; first < batch_->head_count; first += sizes_.head_capacity)
-    f(Block{first, std::min(sizes_.head_capacity, batch_->head_count - first)});
-}
-
 void DeviceExecutor::begin(DeviceParameters& parameters, const DeviceBatch& batch,
                            const DeviceKv& kv) {
   if (batch.rows > limits_.rows || batch.head_count > limits_.head_rows)

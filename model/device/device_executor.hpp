@@ -2,6 +2,7 @@
 // Walks a plan on a device: one stream, memory of its own. The walk only enqueues work; what it
 // gives is there when the stream has come so far.
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <span>
@@ -29,14 +30,11 @@ class DeviceExecutor {
   /// Called when the log-probs of rows are enqueued; enqueues their dL/dlogprob.
   using Loss = std::function<void(const HeadRows& rows)>;
   /// Forward and backward of whole sequences: adds to the parameters' gradients.
-  /// The head's rows go part by part, forward, loss and backward, so that a part's logits are
-  /// computed once (twice where one part has more rows than fit). `dlogprobs` by head row;
-  /// `tokens` with in, width and table left open.
-  void train(DeviceParameters& parameters, const DeviceBatch& batch,
-             std::span<const HeadRows> parts, const Loss& loss, const float* dlogprobs,
-             gpu::on_device::ScatterAddArgs tokens);
-  /// Head rows of one piece of logits.
-  uint32_t head_capacity() const { return sizes_.head_capacity; }
+  /// The head's rows go part by part, forward, loss and backward, so that logits are computed once.
+  /// `dlogprobs` by head row. `tokens`, with in, width and table left open, may be known no earlier
+  /// than the first loss.
+  void train(DeviceParameters& parameters, const DeviceBatch& batch, const Loss& loss,
+             const float* dlogprobs, const gpu::on_device::ScatterAddArgs& tokens);
 
  private:
   /// Tokens, or head rows after kGather.
@@ -47,7 +45,7 @@ class DeviceExecutor {
   void run_segment(const Segment& segment);
   void recompute(const Segment& segment, const Block& block);
   void run_backward(const Segment& segment, const Block& block);
-  void train_head(const Segment& segment, std::span<const HeadRows> parts, const Loss& loss);
+  void train_head(const Segment& segment, const Loss& loss);
   void log_prob(const OpRecord& op, const Block& block);
   void log_prob_backward(const OpRecord& op, const Block& block, const gpu::Bf16* x, gpu::Bf16* dx);
   void add_weight_gradient(const OpRecord& op, const Block& block, const gpu::Bf16* dy,
@@ -90,7 +88,15 @@ class DeviceExecutor {
   DeviceKv kv_;
   uint32_t layer_ = 0;
   const float* dlogprobs_ = nullptr;
-  gpu::on_device::ScatterAddArgs tokens_ = {};
+  const gpu::on_device::ScatterAddArgs* tokens_ = nullptr;
 };
+
+template <class F>
+void DeviceExecutor::for_blocks(const Segment& segment, const F& f) const {
+  if (!segment.head_rows) return f(Block{0, batch_->rows});
+  const uint32_t piece = sizes_.head_piece(batch_->head_count);
+  for (uint32_t first = 0; first < batch_->head_count; first += piece)
+    f(Block{first, std::min(piece, batch_->head_count - first)});
+}
 
 }  // namespace thespis::model

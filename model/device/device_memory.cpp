@@ -15,6 +15,7 @@ constexpr uint64_t kBf16 = sizeof(gpu::Bf16);
 // The logits of so many bytes at a time; their gradient takes their place.
 constexpr uint64_t kLogitsBytes = uint64_t{3} << 29;
 constexpr uint32_t kHeadRowsMin = 64, kHeadRowsMax = 4096;
+constexpr uint32_t kHeadRowsStep = 128;  // What products compute at once.
 constexpr uint32_t kKeysMin = 512;       // Of a graph: a power of two from here on.
 constexpr uint32_t kPrefillRows = 8192;  // Of one walk; a longer prefill goes in chunks.
 constexpr uint32_t kScoredRows = 16384;  // Of one walk.
@@ -35,6 +36,7 @@ ExecutorMemory ExecutorMemory::of(const Plan& plan, const MemoryPlan& memory, bo
   m.logits_stride = gpu::round_up(plan.matrices().back().outputs, gpu::kLanes);
   const uint64_t fit = kLogitsBytes / (uint64_t{m.logits_stride} * sizeof(float));
   m.head_capacity = static_cast<uint32_t>(std::clamp<uint64_t>(fit, kHeadRowsMin, kHeadRowsMax));
+  if (m.head_capacity > kHeadRowsStep) m.head_capacity -= m.head_capacity % kHeadRowsStep;
   m.whole = by_row(memory.whole_width);
   m.block = by_row(memory.block_width);
   m.logits = uint64_t{std::min(limits.head_rows, m.head_capacity)} * m.logits_stride;
@@ -95,6 +97,12 @@ std::vector<MemoryPart> LayersMemory::parts() const {
   return {{"weights of layers, gathered", sum(weights) * kBf16},
           {"gradients of layers, gathered", sum(gradients) * sizeof(float)},
           {"gradients of other cards", received}};
+}
+
+uint32_t ExecutorMemory::head_piece(uint32_t count) const {
+  const uint32_t pieces = (count + head_capacity - 1) / head_capacity;
+  if (pieces <= 1) return head_capacity;
+  return std::min(head_capacity, gpu::round_up((count + pieces - 1) / pieces, kHeadRowsStep));
 }
 
 uint32_t graph_rows(uint32_t count) {

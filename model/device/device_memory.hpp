@@ -34,6 +34,8 @@ struct ExecutorMemory {
   uint64_t whole = 0, block = 0, lse = 0, delta = 0, logits = 0, columns = 0;
   uint64_t scratch = 0;        ///< Bytes.
   uint32_t head_capacity = 0;  ///< Head rows of one piece of logits.
+  /// Of `count` head rows, in pieces about as large as each other.
+  uint32_t head_piece(uint32_t count) const;
   uint32_t logits_stride = 0;
 
   /// `memory`: the plan's, of a walk forward or of training.

@@ -74,24 +74,13 @@ struct DeviceTrainer::State {
     for (size_t i = first; i < last; ++i) sequences.add(scored(items[i]));
     const Batch& batch = sequences.batch();
     if (batch.rows() == 0) return false;
-    // Whole items whose logits fit together: their loss needs all of their log-probs.
-    std::vector<DeviceExecutor::HeadRows> parts;
-    std::vector<size_t> part_first;
-    for (size_t i = first; i < last; ++i) {
-      const auto count = static_cast<uint32_t>(items[i].completion.size());
-      if (parts.empty() || parts.back().count + count > executor.head_capacity()) {
-        parts.push_back({parts.empty() ? 0 : parts.back().first + parts.back().count, 0});
-        part_first.push_back(i);
-      }
-      parts.back().count += count;
-    }
-    part_first.push_back(last);
-
     const DeviceBatch on_device = memory.upload(*stream, batch);
-    const auto rows = memory.upload(*stream, TokenRows::of(batch.tokens));
+    gpu::on_device::ScatterAddArgs rows{};
+    BatchLoss batch_loss(items, first, last, loss);
     std::vector<float> logprobs, entropies;
-    size_t part = 0;
     const auto part_loss = [&](const DeviceExecutor::HeadRows& of) {
+      // Here, since the card walks forward meanwhile.
+      if (of.first == 0) rows = memory.upload(*stream, TokenRows::of(batch.tokens));
       logprobs.resize(of.count);
       entropies.resize(of.count);
       const size_t bytes = of.count * sizeof(float);
@@ -101,16 +90,14 @@ struct DeviceTrainer::State {
       std::vector<float> dlogprobs(of.count);
       try {
         if (problem == nullptr || problem->empty())
-          dlogprobs = loss_gradients(items, part_first[part], part_first[part + 1], logprobs,
-                                     entropies, loss);
+          dlogprobs = batch_loss.next(logprobs, entropies);
       } catch (const Error& error) {
         if (problem == nullptr) throw;
         *problem = error.what();
       }
-      ++part;
       stream->upload(memory.dlogprobs() + of.first, dlogprobs.data(), bytes);
     };
-    executor.train(parameters, on_device, parts, part_loss, memory.dlogprobs(), rows);
+    executor.train(parameters, on_device, part_loss, memory.dlogprobs(), rows);
     return true;
   }
 

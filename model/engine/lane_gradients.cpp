@@ -18,7 +18,7 @@ void LaneGradients::run_lane(const Policy& policy, std::span<const TrainItem> it
     executor->forward(policy, sequences);
     const Batch& batch = sequences.batch();
     const auto dlogprobs =
-        loss_gradients(items, first[b], first[b + 1], batch.logprobs, batch.entropies, loss);
+        BatchLoss(items, first[b], first[b + 1], loss).next(batch.logprobs, batch.entropies);
     executor->backward(policy, dlogprobs, gradient);
   }
 }

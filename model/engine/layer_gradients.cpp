@@ -72,7 +72,7 @@ void LayerGradients::run(const Round& round, const LossGradient& loss) {
           const auto [first, last] = items_of(l);
           const Batch& batch = lanes_[l]->sequences.batch();
           lanes_[l]->dlogprobs =
-              loss_gradients(round.items, first, last, batch.logprobs, batch.entropies, loss);
+              BatchLoss(round.items, first, last, loss).next(batch.logprobs, batch.entropies);
         });
       },
       "losses of " + step_);

@@ -5,15 +5,21 @@
 #include <cmath>
 #include <string>
 
+#include "runtime/base/assert.hpp"
 #include "runtime/base/error.hpp"
 
 namespace thespis::model {
-void check_finite(size_t item, std::span<const float> values, const char* what) {
+namespace {
+
+/// `first` is the token of values[0].
+void check_finite(size_t item, size_t first, std::span<const float> values, const char* what) {
   for (size_t p = 0; p < values.size(); ++p)
     if (!std::isfinite(values[p]))
       throw Error("training: item " + std::to_string(item) + ": the " + what + " of token " +
-                  std::to_string(p) + " is not finite; the step was not taken");
+                  std::to_string(first + p) + " is not finite; the step was not taken");
 }
+
+}  // namespace
 
 ScoredSequence scored(const TrainItem& item) {
   return {item.prompt, item.completion, item.temperature};
@@ -62,21 +68,28 @@ std::vector<size_t> split(std::span<const TrainItem> items, const TrainerLimits&
   return first;
 }
 
-std::vector<float> loss_gradients(std::span<const TrainItem> items, size_t first, size_t last,
-                                  std::span<const float> logprobs, std::span<const float> entropies,
-                                  const LossGradient& loss) {
-  std::vector<float> dlogprobs(logprobs.size());
-  size_t at = 0;
-  for (size_t i = first; i < last; ++i) {
-    const size_t count = items[i].completion.size();
-    const auto of_item = logprobs.subspan(at, count);
-    const std::span<float> dloss{dlogprobs.data() + at, count};
-    check_finite(i, of_item, "log-prob");
-    loss(i, of_item, entropies.subspan(at, count), dloss);
-    check_finite(i, dloss, "loss gradient");
+std::vector<float> BatchLoss::next(std::span<const float> logprobs,
+                                   std::span<const float> entropies) {
+  std::vector<float> gradients(logprobs.size());
+  for (size_t at = 0; at < logprobs.size();) {
+    THESPIS_ASSERT(item_ < last_);
+    const size_t left = items_[item_].completion.size() - token_;
+    const size_t count = std::min(left, logprobs.size() - at);
+    if (count > 0) {
+      const ScoredTokens tokens{item_, token_, logprobs.subspan(at, count),
+                                entropies.subspan(at, count)};
+      const std::span<float> dloss{gradients.data() + at, count};
+      check_finite(item_, token_, tokens.logprobs, "log-prob");
+      loss_(tokens, dloss);
+      check_finite(item_, token_, dloss, "loss gradient");
+    }
     at += count;
+    token_ += count;
+    if (count < left) break;
+    ++item_;
+    token_ = 0;
   }
-  return dlogprobs;
+  return gradients;
 }
 
 Trainer::StepStats step_stats(std::span<const TrainItem> items, const Plan& plan) {

@@ -25,14 +25,20 @@ void check_same_model(const Policy& restored, const Policy& current);
 /// where one would have more rows than micro_batch_tokens, which only a single sequence may.
 std::vector<size_t> split(std::span<const TrainItem> items, const TrainerLimits& limits);
 
-/// dL/dlogp of items [first, last), whose log-probs and entropies are given one after another.
-/// Error naming the item where a number is not finite.
-std::vector<float> loss_gradients(std::span<const TrainItem> items, size_t first, size_t last,
-                                  std::span<const float> logprobs, std::span<const float> entropies,
-                                  const LossGradient& loss);
+/// The loss of a micro-batch, items [first, last), whose log-probs come one after another.
+class BatchLoss {
+ public:
+  BatchLoss(std::span<const TrainItem> items, size_t first, size_t last, const LossGradient& loss)
+      : items_(items), item_(first), last_(last), loss_(loss) {}
+  /// dL/dlogp of the tokens that follow those of the calls before. Error naming the item and the
+  /// token where a number is not finite.
+  std::vector<float> next(std::span<const float> logprobs, std::span<const float> entropies);
 
-/// Error naming the item, `what` and the token whose value is not finite.
-void check_finite(size_t item, std::span<const float> values, const char* what);
+ private:
+  std::span<const TrainItem> items_;
+  size_t item_, token_ = 0, last_;
+  const LossGradient& loss_;
+};
 
 /// Tokens and operations of a step.
 Trainer::StepStats step_stats(std::span<const TrainItem> items, const Plan& plan);

@@ -27,11 +27,16 @@ struct TrainItem {
   float temperature = 1.0f;         ///< 0 (greedy) trains as 1.
 };
 
-/// Fills dloss_dlogp for `item`; called from lane threads, once for each item. The loss is the sum
-/// over all items: whoever wants a mean divides by the global count here.
-using LossGradient =
-    std::function<void(size_t item, std::span<const float> logprobs,
-                       std::span<const float> entropies, std::span<float> dloss_dlogp)>;
+/// Tokens in a row of an item's completion, with the entropies of their distributions.
+struct ScoredTokens {
+  size_t item;
+  size_t first;  ///< Of the completion.
+  std::span<const float> logprobs, entropies;
+};
+/// Fills dL/dlogp of `tokens`; called from lane threads. All of an item's tokens come once and in
+/// order: together, or in parts where an engine has no room for the logits of all. The loss is the
+/// sum over all items: whoever wants a mean divides by the global count here.
+using LossGradient = std::function<void(const ScoredTokens& tokens, std::span<float> dloss_dlogp)>;
 
 /// AdamW (Loshchilov and Hutter 2019, decoupled decay, bias correction). Decay: TensorSpec::decays.
 struct AdamWOptions {

@@ -30,7 +30,7 @@ class SimTrainer final : public Trainer {
           gradient(completion.size());
       for (size_t t = 0; t < completion.size(); ++t)
         logprobs[t] = simulated_logprob(completion[t], t, checksum);
-      loss(i, logprobs, entropies, gradient);
+      loss({i, 0, logprobs, entropies}, gradient);
       world_.checker().gradient(policy_->version(), completion, gradient);
       tokens += items[i].prompt.size() + completion.size();
     }

@@ -23,8 +23,7 @@ namespace {
 constexpr uint32_t kSteps = 3, kTokens = 300;  // Of a micro-batch.
 constexpr double kLearningRate = 1e-2;
 
-const LossGradient kCrossEntropy = [](size_t, std::span<const float>, std::span<const float>,
-                                      std::span<float> g) {
+const LossGradient kCrossEntropy = [](const ScoredTokens&, std::span<float> g) {
   std::fill(g.begin(), g.end(), -0.01f);
 };
 
@@ -194,9 +193,8 @@ TEST_CASE_METHOD(Fixture, "cards: what fails on one rank fails on all and change
   CardsTrainer& two = *group;
   DeviceTrainer one(model_on(cards[0]), initial, {}, limits, zero);
   const auto batch = items(20);
-  const LossGradient broken = [](size_t item, std::span<const float>, std::span<const float>,
-                                 std::span<float> g) {
-    std::fill(g.begin(), g.end(), item == 13 ? NAN : -0.01f);
+  const LossGradient broken = [](const ScoredTokens& known, std::span<float> g) {
+    std::fill(g.begin(), g.end(), known.item == 13 ? NAN : -0.01f);
   };
   CHECK_THROWS_WITH(two.step(batch, broken, kLearningRate),
                     "training: item 13: the loss gradient of token 0 is not finite; the step was "

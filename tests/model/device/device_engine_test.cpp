@@ -1,9 +1,11 @@
 // The engine on a device: SAME-MATH between its generator, scorer and trainer; close to the CPU's
 // engine; the same bits whether pages are plenty or scarce, whoever the neighbours are.
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 #include <map>
+#include <numeric>
 
 #include "model/device/device_generator.hpp"
 #include "model/device/device_scorer.hpp"
@@ -91,8 +93,7 @@ void require_same(const Results& a, const Results& b) {
   }
 }
 
-const LossGradient kCrossEntropy = [](size_t, std::span<const float>, std::span<const float>,
-                                      std::span<float> g) {
+const LossGradient kCrossEntropy = [](const ScoredTokens&, std::span<float> g) {
   std::fill(g.begin(), g.end(), -0.01f);
 };
 
@@ -119,8 +120,10 @@ TEST_CASE_METHOD(Fixture, "device: same math in generator, scorer and trainer, n
   DeviceTrainer trainer(m.model, m.policy, {}, {.micro_batch_tokens = 900, .lanes = 16});
   trainer.step(
       train_items,
-      [&](size_t i, std::span<const float> logprobs, std::span<const float>, std::span<float> g) {
-        trained[i].assign(logprobs.begin(), logprobs.end());
+      [&](const ScoredTokens& known, std::span<float> g) {
+        std::vector<float>& all = trained[known.item];
+        CHECK(known.first == all.size());
+        all.insert(all.end(), known.logprobs.begin(), known.logprobs.end());
         std::fill(g.begin(), g.end(), -0.01f);
       },
       1e-3);
@@ -135,6 +138,44 @@ TEST_CASE_METHOD(Fixture, "device: same math in generator, scorer and trainer, n
     cpu.insert(cpu.end(), cpu_scores[i].logprobs.begin(), cpu_scores[i].logprobs.end());
   }
   CHECK(test::distance(all, cpu) < 3e-2);
+}
+
+TEST_CASE_METHOD(Fixture, "device: a loss gets an item's tokens in parts where logits need it") {
+  const Made m = make(0);
+  std::vector<TrainItem> items;
+  std::vector<ScoreItem> asked;
+  for (int i = 0; i < 7; ++i) {
+    items.push_back({test::random_tokens(random, 20, m.config.vocab_size),
+                     test::random_tokens(random, 700, m.config.vocab_size), 1});
+    asked.push_back({items.back().prompt, items.back().completion, 1});
+  }
+  std::vector<std::vector<float>> known(items.size());
+  std::vector<int> calls(items.size());
+  const LossGradient loss = [&](const ScoredTokens& tokens, std::span<float> g) {
+    std::vector<float>& all = known[tokens.item];
+    CHECK(tokens.first == all.size());
+    all.insert(all.end(), tokens.logprobs.begin(), tokens.logprobs.end());
+    ++calls[tokens.item];
+    for (size_t t = 0; t < g.size(); ++t)
+      g[t] = -1e-3f * static_cast<float>(1 + (tokens.first + t) % 5);
+  };
+  const AdamWOptions options{.clip_grad_norm = 0};
+  DeviceTrainer all_at_once(m.model, m.policy, options, {6000, 1});
+  all_at_once.step(items, loss, 1e-3);
+  CHECK(*std::max_element(calls.begin(), calls.end()) == 2);
+  CHECK(std::accumulate(calls.begin(), calls.end(), 0) == 8);
+  DeviceScorer scorer(m.model);
+  const auto scores = scorer.score(*m.policy, asked);
+  for (size_t i = 0; i < items.size(); ++i) CHECK(known[i] == scores[i].logprobs);
+
+  known.assign(items.size(), {});
+  calls.assign(items.size(), 0);
+  DeviceTrainer one_by_one(m.model, m.policy, options, {800, 1});
+  one_by_one.step(items, loss, 1e-3);
+  CHECK(calls == std::vector<int>(items.size(), 1));
+  const auto a = all_at_once.first_moment(), b = one_by_one.first_moment();
+  CHECK(test::distance(std::vector<float>(a.begin(), a.end()),
+                       std::vector<float>(b.begin(), b.end())) < 1e-2);
 }
 
 TEST_CASE_METHOD(Fixture, "device: a trainer's gradients and weights are near the CPU's") {

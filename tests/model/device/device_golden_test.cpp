@@ -41,9 +41,10 @@ TEST_CASE("device golden: five AdamW steps are those of transformers on PyTorch"
     std::vector<double> logprobs, wanted;
     const auto stats = trainer.step(
         items,
-        [&](size_t i, std::span<const float> l, std::span<const float>, std::span<float> g) {
-          logprobs.insert(logprobs.end(), l.begin(), l.end());
-          for (const json& x : now.at("logprobs")[i]) wanted.push_back(x);
+        [&](const ScoredTokens& known, std::span<float> g) {
+          logprobs.insert(logprobs.end(), known.logprobs.begin(), known.logprobs.end());
+          for (size_t t = 0; t < g.size(); ++t)
+            wanted.push_back(now.at("logprobs")[known.item][known.first + t]);
           std::fill(g.begin(), g.end(), -0.05f);
         },
         kLearningRate);

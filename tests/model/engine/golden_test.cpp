@@ -57,15 +57,16 @@ TEST_CASE("golden: log-probs, gradients and AdamW are those of transformers on P
     const json& now = expected.at("steps")[step];
     // A trainer with beta1 = 0 and no clipping leaves the bare gradient in its first moment.
     Trainer probe(trainer.policy(), {.beta1 = 0.0, .clip_grad_norm = 0.0}, {}, pool);
-    const LossGradient loss = [](size_t, std::span<const float>, std::span<const float>,
-                                 std::span<float> g) { std::fill(g.begin(), g.end(), -0.05f); };
+    const LossGradient loss = [](const ScoredTokens&, std::span<float> g) {
+      std::fill(g.begin(), g.end(), -0.05f);
+    };
     probe.step(items, loss, 0.0);
     std::vector<std::vector<float>> logprobs(items.size()), entropies(items.size());
     const auto stats = trainer.step(
         items,
-        [&](size_t i, std::span<const float> l, std::span<const float> h, std::span<float> g) {
-          logprobs[i].assign(l.begin(), l.end());
-          entropies[i].assign(h.begin(), h.end());
+        [&](const ScoredTokens& known, std::span<float> g) {
+          logprobs[known.item].assign(known.logprobs.begin(), known.logprobs.end());
+          entropies[known.item].assign(known.entropies.begin(), known.entropies.end());
           std::fill(g.begin(), g.end(), -0.05f);
         },
         1e-2);

@@ -22,9 +22,8 @@ using test::same_bits;
 namespace {
 
 /// A loss that differs from item to item.
-void loss(size_t item, std::span<const float> logprobs, std::span<const float>,
-          std::span<float> dloss) {
-  for (size_t i = 0; i < logprobs.size(); ++i) dloss[i] = -0.01f * static_cast<float>(1 + item % 3);
+void loss(const ScoredTokens& known, std::span<float> dloss) {
+  std::fill(dloss.begin(), dloss.end(), -0.01f * static_cast<float>(1 + known.item % 3));
 }
 
 struct Setup {
@@ -135,11 +134,10 @@ TEST_CASE("ranks: each keeps the moments of its range alone, and computes its it
   group.on_all([&](uint32_t r, Trainer& trainer) {
     trainer.step(
         items,
-        [&](size_t item, std::span<const float> logprobs, std::span<const float> entropies,
-            std::span<float> dloss) {
-          loss(item, logprobs, entropies, dloss);
+        [&](const ScoredTokens& known, std::span<float> dloss) {
+          loss(known, dloss);
           const std::lock_guard lock(mutex);
-          seen[r].push_back(item);
+          seen[r].push_back(known.item);
         },
         1e-2);
   });
@@ -148,7 +146,7 @@ TEST_CASE("ranks: each keeps the moments of its range alone, and computes its it
     CHECK_FALSE(of_rank.empty());
     for (const size_t item : of_rank) ++times[item];
   }
-  for (const int count : times) CHECK(count == 1);
+  for (size_t i = 0; i < items.size(); ++i) CHECK(times[i] == !items[i].completion.empty());
 }
 
 TEST_CASE("ranks: ZeRO-1 and ZeRO-3 are the same where the micro-batches fit the lanes") {
@@ -183,16 +181,16 @@ TEST_CASE("ranks: what each found of its items comes to the first") {
     for (const auto& ended : group.on_all([&](uint32_t r, Trainer&trainer) {
            trainer.step(
                items,
-               [&](size_t item, std::span<const float> logprobs, std::span<const float> entropies,
-                   std::span<float> dloss) {
-                 loss(item, logprobs, entropies, dloss);
-                 found[r][item] = static_cast<uint32_t>(item) + 1;
+               [&](const ScoredTokens& known, std::span<float> dloss) {
+                 loss(known, dloss);
+                 found[r][known.item] = static_cast<uint32_t>(known.item) + 1;
                },
                1e-2);
            trainer.gather_items(std::as_writable_bytes(std::span(found[r])));
          }))
       REQUIRE(ended.error.empty());
-    for (uint32_t i = 0; i < count; ++i) CHECK(found[0][i] == i + 1);
+    for (uint32_t i = 0; i < count; ++i)
+      CHECK(found[0][i] == (items[i].completion.empty() ? 0 : i + 1));
   }
 }
 
@@ -221,11 +219,9 @@ TEST_CASE("ranks: a step that one refuses is taken by none") {
   Group one(setup, 1, zero), three(setup, 3, zero);
   const auto items = random_items(0, 12, setup.config.vocab_size);
   const auto bad_loss = [](size_t item, float value) -> LossGradient {
-    return [item, value](size_t i, std::span<const float> l, std::span<const float> e,
-                         std::span<float> dloss) {
-      loss(i, l, e, dloss);
-      for (float& x : dloss)
-        if (i >= item) x = value;
+    return [item, value](const ScoredTokens& known, std::span<float> dloss) {
+      loss(known, dloss);
+      if (known.item >= item) std::fill(dloss.begin(), dloss.end(), value);
     };
   };
   // The loss of late items, which are not rank 0's; a gradient that overflows in a sum.

@@ -92,8 +92,8 @@ TEST_CASE("same math: sampler, scorer and trainer give the same bits") {
   Trainer trainer(policy, {}, {.micro_batch_tokens = 300, .lanes = 4}, pool);
   trainer.step(
       train_items,
-      [&](size_t i, std::span<const float> logprobs, std::span<const float>, std::span<float> g) {
-        trained[i].assign(logprobs.begin(), logprobs.end());
+      [&](const ScoredTokens& known, std::span<float> g) {
+        trained[known.item].assign(known.logprobs.begin(), known.logprobs.end());
         std::fill(g.begin(), g.end(), -0.01f);
       },
       1e-3);

@@ -22,9 +22,8 @@ using test::same_bits;
 
 namespace {
 
-const LossGradient kCrossEntropy = [](size_t, std::span<const float> logprobs,
-                                      std::span<const float>, std::span<float> dloss) {
-  for (size_t i = 0; i < logprobs.size(); ++i) dloss[i] = -0.01f;
+const LossGradient kCrossEntropy = [](const ScoredTokens&, std::span<float> g) {
+  std::fill(g.begin(), g.end(), -0.01f);
 };
 
 struct Fixture {
@@ -137,12 +136,12 @@ TEST_CASE("trainer: training lowers the loss of a batch") {
     double sum = 0;
     trainer.step(
         items,
-        [&](size_t i, std::span<const float> logprobs, std::span<const float>, std::span<float> g) {
+        [&](const ScoredTokens& known, std::span<float> g) {
           for (size_t p = 0; p < g.size(); ++p) {
-            sum += double{logprobs[p]};
+            sum += double{known.logprobs[p]};
             g[p] = -0.01f;
           }
-          CHECK(g.size() == items[i].completion.size());
+          CHECK(g.size() == items[known.item].completion.size());
         },
         3e-3);
     return sum;
@@ -161,17 +160,15 @@ TEST_CASE("trainer: a step that is refused changes nothing") {
   const auto items = random_items(1, 9, f.config.vocab_size);
 
   SECTION("the loss gradient is not finite") {
-    const LossGradient loss = [](size_t item, std::span<const float>, std::span<const float>,
-                                 std::span<float> g) {
-      for (float& x : g) x = item >= 4 ? std::numeric_limits<float>::quiet_NaN() : 0.1f;
+    const LossGradient loss = [](const ScoredTokens& known, std::span<float> g) {
+      for (float& x : g) x = known.item >= 4 ? std::numeric_limits<float>::quiet_NaN() : 0.1f;
     };
     CHECK_THROWS_MATCHES(
         trainer.step(items, loss, 1e-2), Error,
         MessageMatches(ContainsSubstring("item 4") || ContainsSubstring("item 5")));
   }
   SECTION("a gradient overflows: the tensor is named") {
-    const LossGradient loss = [](size_t, std::span<const float>, std::span<const float>,
-                                 std::span<float> g) {
+    const LossGradient loss = [](const ScoredTokens&, std::span<float> g) {
       for (float& x : g) x = 3e38f;
     };
     CHECK_THROWS_MATCHES(trainer.step(items, loss, 1e-2), Error,
@@ -202,13 +199,8 @@ TEST_CASE("trainer: items without a completion carry no loss") {
   int calls = 0;
   const std::vector<TrainItem> items{{{1, 2}, {}, 1.0f}, {{4}, {}, 0.0f}};
   const auto stats = trainer.step(
-      items,
-      [&](size_t, std::span<const float> l, std::span<const float>, std::span<float>) {
-        ++calls;
-        CHECK(l.empty());
-      },
-      1e-2);
-  CHECK(calls == 2);
+      items, [&](const ScoredTokens&, std::span<float>) { ++calls; }, 1e-2);
+  CHECK(calls == 0);
   CHECK(stats.grad_norm == 0);
   CHECK(same_bits(trainer.policy()->weights().arena.span(), f.policy->weights().arena.span()));
 }
