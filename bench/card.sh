@@ -9,11 +9,11 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 build=${BUILD:-build/dev}
-programs=(thespis tests/tests_gpu tests/tests_model bench/bench_gpu bench/bench_cards)
+programs=(thespis tests/tests_gpu tests/tests_model bench/bench_{gpu,attention,cards})
 
 pack() {
   local program
-  cmake --build "$build" --target thespis thespis_cuda tests_gpu tests_model bench_gpu bench_cards
+  cmake --build "$build" --target thespis_cuda "${programs[@]##*/}"
   mkdir -p "$1/lib"
   for program in "${programs[@]}" libthespis_cuda.so; do
     cp "$build/$program" "$1/"
@@ -83,7 +83,10 @@ run() {
         part 120 tests "$at/tests_gpu" "device*"
         part 240 tests "$at/tests_model" "device*,cards*"
         ;;
-      gpu) part 300 gpu "$at/bench_gpu" ;;
+      gpu)
+        part 30 gpu "$at/bench_attention"
+        part 300 gpu "$at/bench_gpu"
+        ;;
       peer) PYTHONUNBUFFERED=1 part 300 peer python3 bench/peers/gpu_peer.py ;;
       cards) part 120 cards "$at/bench_cards" ;;
       zero-tiny) train zero-tiny 120 ;;

@@ -22,43 +22,55 @@ struct Limits {
   double bytes = 0;  ///< Read and written, a second.
 };
 
-/// A product of 8192^3 in bf16 on random data, and a copy of 4 GiB.
-inline Limits measure_limits(const std::shared_ptr<gpu::Device>& device) {
-  constexpr uint32_t kSize = 8192;
-  constexpr size_t kCopy = size_t{2} << 30;
-  const auto stream = device->make_stream();
-  DeviceArray<float> floats(device, size_t{kSize} * kSize, "random numbers");
-  std::vector<float> values(floats.size());
+/// Seconds of work on a stream, the least of some times.
+template <class Work>
+double least_seconds(gpu::DeviceStream& stream, const Work& work) {
+  double least = 1e9;
+  for (int i = 0; i < 8; ++i) {
+    const auto begin = stream.make_event(), end = stream.make_event();
+    stream.record(*begin);
+    work();
+    stream.record(*end);
+    end->wait_on_host();
+    if (i > 1) least = std::min(least, double{end->milliseconds_since(*begin)} / 1e3);
+  }
+  return least;
+}
+
+/// Numbers from -1 to 1.
+inline DeviceArray<gpu::Bf16> random_numbers(const std::shared_ptr<gpu::Device>& device,
+                                             gpu::DeviceStream& stream, size_t size) {
+  std::vector<float> values(size);
   uint32_t state = 1;
   for (float& v : values) {
     state = state * 1664525u + 1013904223u;
     v = static_cast<float>(state >> 8) * 0x1.0p-23f - 1.0f;
   }
-  stream->upload(floats.data(), values.data(), floats.bytes());
-  DeviceArray<gpu::Bf16> x(device, floats.size(), "x"), w(device, floats.size(), "w"),
-      y(device, floats.size(), "y");
-  stream->to_bf16(floats.data(), floats.size(), x.data());
-  stream->to_bf16(floats.data(), floats.size(), w.data());
+  DeviceArray<float> floats(device, size, "random numbers");
+  DeviceArray<gpu::Bf16> numbers(device, size, "random numbers");
+  stream.upload(floats.data(), values.data(), floats.bytes());
+  stream.to_bf16(floats.data(), size, numbers.data());
+  stream.synchronize();
+  return numbers;
+}
+
+/// A product of 8192^3 in bf16 on random data, and a copy of 4 GiB.
+inline Limits measure_limits(const std::shared_ptr<gpu::Device>& device) {
+  constexpr uint32_t kSize = 8192;
+  constexpr size_t kCopy = size_t{2} << 30;
+  const auto stream = device->make_stream();
+  const auto x = random_numbers(device, *stream, size_t{kSize} * kSize);
+  const auto w = random_numbers(device, *stream, size_t{kSize} * kSize);
+  const DeviceArray<gpu::Bf16> y(device, size_t{kSize} * kSize, "y");
   DeviceArray<uint8_t> from(device, kCopy, "a copy"), to(device, kCopy, "a copy");
   stream->zero(from.data(), kCopy);
-  const auto best = [&](const auto& work) {
-    double least = 1e9;
-    for (int i = 0; i < 8; ++i) {
-      const auto begin = stream->make_event(), end = stream->make_event();
-      stream->record(*begin);
-      work();
-      stream->record(*end);
-      end->wait_on_host();
-      if (i > 1) least = std::min(least, double{end->milliseconds_since(*begin)} / 1e3);
-    }
-    return least;
-  };
   Limits limits;
-  limits.flops = 2.0 * kSize * kSize * double{kSize} / best([&] {
+  limits.flops = 2.0 * kSize * kSize * double{kSize} / least_seconds(*stream, [&] {
                    stream->linear({x.data(), kSize, w.data(), kSize, kSize, nullptr, y.data(),
                                    nullptr, kSize});
                  });
-  limits.bytes = 2.0 * kCopy / best([&] { stream->copy(to.data(), from.data(), kCopy); });
+  limits.bytes =
+      2.0 * kCopy / least_seconds(*stream, [&] { stream->copy(to.data(), from.data(), kCopy); });
   return limits;
 }
 
