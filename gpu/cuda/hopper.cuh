@@ -194,7 +194,8 @@ __device__ inline void multiply_fragments(float (&c)[8][4], const uint32_t (&a)[
 
 }  // namespace ptx
 
-constexpr int kSharedBytesMost = 227 * 1024;  // That a block of threads can have.
+// Of a block of threads, where it chooses: 227 KiB, less 3 for what kernels have besides.
+constexpr int kSharedBytesMost = 224 * 1024;
 
 /// Starts a kernel that calls await_former(): its blocks may start before the stream's last kernel
 /// has ended.
