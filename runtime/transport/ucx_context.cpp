@@ -18,15 +18,23 @@ bool user_set(const std::string& name) {
   return std::getenv(("UCX_" + name).c_str()) != nullptr;
 }
 
-// UCX's own signal handlers print its backtrace over a sanitizer's report. What it logs of a lost
-// peer is expected here and reported by whoever lost it.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitizerReports = true;
+#else
+constexpr bool kSanitizerReports = false;
+#endif
+
+// UCX's signal handlers, which it has installed when it was loaded, say where a process crashes.
+// They would print over a sanitizer's report; and none may wait for a debugger. What UCX logs of a
+// lost peer is expected here and reported by whoever lost it.
 void set_process_options() {
   if (!user_set("LOG_LEVEL"))
     check(ucs_global_opts_set_value("LOG_LEVEL", "fatal"), "set UCX_LOG_LEVEL");
   if (user_set("HANDLE_ERRORS")) return;
-  // The library has installed its handlers when it was loaded.
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) ucs_debug_disable_signal(signal);
-  check(ucs_global_opts_set_value("HANDLE_ERRORS", "none"), "set UCX_HANDLE_ERRORS");
+  if (kSanitizerReports)
+    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) ucs_debug_disable_signal(signal);
+  check(ucs_global_opts_set_value("HANDLE_ERRORS", kSanitizerReports ? "none" : "bt"),
+        "set UCX_HANDLE_ERRORS");
 }
 
 class Config {
