@@ -155,8 +155,12 @@ std::optional<std::chrono::milliseconds> work(const NodeArguments& arguments, co
   });
   pthread_kill(signal_thread.native_handle(), SIGTERM);  // It may still be waiting.
   signal_thread.join();
-  for (const Worker& worker : spawned)
-    caf::anon_send_exit(worker.actor, caf::exit_reason::user_shutdown);
+  // What they work with ends with this function: not before them.
+  std::vector<caf::actor> ending;
+  for (const Worker& worker : spawned) ending.push_back(worker.actor);
+  for (const caf::actor& worker : ending)
+    caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
+  self->wait_for(ending);
   if (begins_again) {
     std::printf("the run at %s begins again\n", arguments.join.c_str());
     return env::milliseconds(recipe.cluster.join_deadline_s);
