@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "actors/base/ending.hpp"
 #include "actors/base/failure.hpp"
 #include "actors/evaluator/evaluator_actor.hpp"
 #include "actors/pool/pool_actor.hpp"
@@ -50,8 +51,7 @@ int run_eval(const EvalArguments& arguments) {
                 recipe.eval.samples)
       .receive([&](const EvalReport& r) { report = r; },
                [&](const caf::error& e) { error = reason_of(system, e); });
-  for (const caf::actor& actor : {evaluator, rewards, judge.actor, sampler.actor})
-    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  end_all(self, {evaluator, rewards, judge.actor, sampler.actor});
   if (!error.empty()) throw Error("the evaluation failed: " + error);
   const nlohmann::ordered_json json{{"model", recipe.model.path},
                                     {"prompts", report.prompts},

@@ -9,6 +9,7 @@
 #include <optional>
 #include <thread>
 
+#include "actors/base/ending.hpp"
 #include "actors/base/failure.hpp"
 #include "actors/front/worker_link_actor.hpp"
 #include "actors/training/card_use.hpp"
@@ -155,12 +156,9 @@ std::optional<std::chrono::milliseconds> work(const NodeArguments& arguments, co
   });
   pthread_kill(signal_thread.native_handle(), SIGTERM);  // It may still be waiting.
   signal_thread.join();
-  // What they work with ends with this function: not before them.
-  std::vector<caf::actor> ending;
-  for (const Worker& worker : spawned) ending.push_back(worker.actor);
-  for (const caf::actor& worker : ending)
-    caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
-  self->wait_for(ending);
+  std::vector<caf::actor> actors;
+  for (const Worker& worker : spawned) actors.push_back(worker.actor);
+  end_all(self, actors);
   if (begins_again) {
     std::printf("the run at %s begins again\n", arguments.join.c_str());
     return env::milliseconds(recipe.cluster.join_deadline_s);
