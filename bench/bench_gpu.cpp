@@ -2,8 +2,8 @@
 // a second, as a share of the card's own limits (a large product, a large copy) measured in the
 // same run. bench/peers/gpu_peer.py measures PyTorch on the same shapes.
 //   bench_gpu [WHAT ...]   all without arguments; train, decode and bitwise go on with the model,
-//                          decode with the number of sequences: decode, decode-0.5b,
-//                          decode-0.5b-64; step; limits
+//                          decode with the number of sequences, train-7b with those at once:
+//                          decode, decode-0.5b, decode-0.5b-64; step; limits
 
 #include <algorithm>
 #include <cstdio>
@@ -198,8 +198,8 @@ int main(int argc, char** argv) {
     if (wanted("train-0.5b")) bench_training(device, limits, "qwen2.5-0.5b", 16, 1024, 16);
     if (wanted("train-1.5b")) bench_training(device, limits, "qwen2.5-1.5b", 8, 1024, 8);
     // A whole step at once leaves no room for most layers' activations, half of it does.
-    if (wanted("train-7b"))
-      for (const uint32_t micro : {4, 2})
+    for (const uint32_t micro : {4, 2})
+      if (wanted("train-7b-" + std::to_string(micro)))
         bench_training(device, limits, "qwen2.5-7b", 4, 4096, micro);
     const auto decode = [&](const std::string& size, std::vector<uint32_t> counts,
                             uint32_t completion) {

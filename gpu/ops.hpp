@@ -231,8 +231,9 @@ struct Ops {
   void (*attend_backward)(const AttendBackwardArgs&);
   /// y [rows, width] = silu(gate) * up, with gate_up [rows, 2 width].
   void (*swiglu)(const float* gate_up, size_t rows, uint32_t width, float* y);
-  void (*swiglu_backward)(const float* gate_up, const float* dy, size_t rows, uint32_t width,
-                          float* dgate_up);
+  /// In place: `gate_up` becomes its gradient, `dy` becomes y, which the backward of what follows
+  /// needs.
+  void (*swiglu_backward)(float* gate_up, float* dy, size_t rows, uint32_t width);
   void (*log_prob)(const LogProbArgs&);
   void (*log_prob_backward)(const LogProbBackwardArgs&);
   void (*sample)(const SampleArgs&);

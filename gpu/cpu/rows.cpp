@@ -88,18 +88,17 @@ void swiglu(const float* gate_up, size_t rows, uint32_t width, float* y) {
   }
 }
 
-void swiglu_backward(const float* gate_up, const float* dy, size_t rows, uint32_t width,
-                     float* dgate_up) {
+void swiglu_backward(float* gate_up, float* dy, size_t rows, uint32_t width) {
   const Lanes one = splat16(1.0f);
   for (size_t r = 0; r < rows; ++r) {
-    const float *gate = gate_up + r * 2 * width, *up = gate + width;
-    float *dgate = dgate_up + r * 2 * width, *dup = dgate + width;
+    float *gate = gate_up + r * 2 * width, *up = gate + width, *out = dy + r * width;
     for (uint32_t c = 0; c < width; c += kLanes) {
-      const Lanes g = load16(gate + c), d = load16(dy + r * width + c);
+      const Lanes g = load16(gate + c), u = load16(up + c), d = load16(out + c);
       const Lanes s = sigmoid(g);
-      store16(dup + c, d * (g * s));
+      store16(up + c, d * (g * s));
       // d silu = s (1 + g (1 - s)).
-      store16(dgate + c, d * load16(up + c) * (s * fma(g, one - s, one)));
+      store16(gate + c, d * u * (s * fma(g, one - s, one)));
+      store16(out + c, g * s * u);  // As swiglu().
     }
   }
 }

@@ -15,8 +15,7 @@ void store_kv(const AttendArgs&);
 void attend(const AttendArgs&);
 void attend_backward(const AttendBackwardArgs&);
 void swiglu(const float* gate_up, size_t rows, uint32_t width, float* y);
-void swiglu_backward(const float* gate_up, const float* dy, size_t rows, uint32_t width,
-                     float* dgate_up);
+void swiglu_backward(float* gate_up, float* dy, size_t rows, uint32_t width);
 void log_prob(const LogProbArgs&);
 void log_prob_backward(const LogProbBackwardArgs&);
 void sample(const SampleArgs&);

@@ -131,9 +131,8 @@ class Stream final : public DeviceStream {
   void swiglu(const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) override {
     cuda::swiglu(enter(), gate_up, rows, width, y);
   }
-  void swiglu_backward(const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width,
-                       Bf16* dgate_up) override {
-    cuda::swiglu_backward(enter(), gate_up, dy, rows, width, dgate_up);
+  void swiglu_backward(Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width) override {
+    cuda::swiglu_backward(enter(), gate_up, dy, rows, width);
   }
   void log_prob(const LogProbArgs& a) override { cuda::log_prob(enter(), a); }
   void log_prob_backward(const LogProbBackwardArgs& a) override {

@@ -41,8 +41,7 @@ void scatter_rows(cudaStream_t, const Bf16* in, const int32_t* indices, size_t r
 void scatter_add_rows(cudaStream_t, const ScatterAddArgs&);
 void next_rows(cudaStream_t, const NextRowsArgs&);
 void swiglu(cudaStream_t, const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y);
-void swiglu_backward(cudaStream_t, const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width,
-                     Bf16* dgate_up);
+void swiglu_backward(cudaStream_t, Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width);
 void rms_norm(cudaStream_t, const NormArgs&);
 void rms_norm_backward(cudaStream_t, const NormBackwardArgs&);
 void finish_qkv(cudaStream_t, const FinishQkvArgs&);

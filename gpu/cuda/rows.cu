@@ -90,8 +90,7 @@ __global__ void swiglu_kernel(const Bf16* gate_up, size_t rows, uint32_t width, 
   store8(y + row * width + column, gate);
 }
 
-__global__ void swiglu_backward_kernel(const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width,
-                                       Bf16* dgate_up) {
+__global__ void swiglu_backward_kernel(Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width) {
   const uint32_t vectors = width / kVector;
   const size_t at = size_t{blockIdx.x} * kThreads + threadIdx.x;
   const size_t row = at / vectors, column = at % vectors * kVector;
@@ -109,8 +108,8 @@ __global__ void swiglu_backward_kernel(const Bf16* gate_up, Bf16* dy, size_t row
     d.at[i] = swiglu_of(g, u);
   }
   store8(dy + row * width + column, d);
-  store8(dgate_up + from, gate);
-  store8(dgate_up + from + width, up);
+  store8(gate_up + from, gate);
+  store8(gate_up + from + width, up);
 }
 
 }  // namespace
@@ -163,11 +162,10 @@ void swiglu(cudaStream_t stream, const Bf16* gate_up, size_t rows, uint32_t widt
                stream, "swiglu", gate_up, rows, width, y);
 }
 
-void swiglu_backward(cudaStream_t stream, const Bf16* gate_up, Bf16* dy, size_t rows,
-                     uint32_t width, Bf16* dgate_up) {
+void swiglu_backward(cudaStream_t stream, Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width) {
   if (rows == 0) return;
   launch_early(swiglu_backward_kernel, dim3(blocks_for(rows * (width / kVector), kThreads)),
-               kThreads, 0, stream, "swiglu_backward", gate_up, dy, rows, width, dgate_up);
+               kThreads, 0, stream, "swiglu_backward", gate_up, dy, rows, width);
 }
 
 }  // namespace thespis::gpu::cuda

@@ -36,7 +36,7 @@ void scatter_rows(const Bf16* in, const int32_t* indices, size_t rows, uint32_t 
 void scatter_add_rows(const ScatterAddArgs&);
 void next_rows(const NextRowsArgs&);
 void swiglu(const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y);
-void swiglu_backward(const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width, Bf16* dgate_up);
+void swiglu_backward(Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width);
 void linear(const LinearArgs&);
 void gated_linear(const GatedLinearArgs&);
 void input_gradient(const LinearInputGradientArgs&);

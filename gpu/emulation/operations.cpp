@@ -159,13 +159,9 @@ void Stream::swiglu(const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) {
   add("swiglu", Uses().in(gate_up, rows * 2 * width).out(y, rows * width),
       [gate_up, rows, width, y] { emulation::swiglu(gate_up, rows, width, y); });
 }
-void Stream::swiglu_backward(const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width,
-                             Bf16* dgate_up) {
-  add("swiglu_backward",
-      Uses().in(gate_up, rows * 2 * width).out(dy, rows * width).out(dgate_up, rows * 2 * width),
-      [gate_up, dy, rows, width, dgate_up] {
-        emulation::swiglu_backward(gate_up, dy, rows, width, dgate_up);
-      });
+void Stream::swiglu_backward(Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width) {
+  add("swiglu_backward", Uses().out(gate_up, rows * 2 * width).out(dy, rows * width),
+      [gate_up, dy, rows, width] { emulation::swiglu_backward(gate_up, dy, rows, width); });
 }
 void Stream::log_prob(const on_device::LogProbArgs& a) {
   add("log_prob",

@@ -61,7 +61,7 @@ void swiglu(const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) {
   }
 }
 
-void swiglu_backward(const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width, Bf16* dgate_up) {
+void swiglu_backward(Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width) {
   for (size_t r = 0; r < rows; ++r) {
     Floats row = widened(gate_up + r * 2 * width, 2 * size_t{width});
     Floats d = widened(dy + r * width, width);
@@ -72,7 +72,7 @@ void swiglu_backward(const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width,
       d[c] = g * s * u;
     }
     round_to(d.data(), width, dy + r * width);
-    round_to(row.data(), row.size(), dgate_up + r * 2 * width);
+    round_to(row.data(), row.size(), gate_up + r * 2 * width);
   }
 }
 

@@ -51,8 +51,7 @@ class Stream final : public DeviceStream {
   void attend(const on_device::AttendArgs&) override;
   void attend_backward(const on_device::AttendBackwardArgs&) override;
   void swiglu(const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) override;
-  void swiglu_backward(const Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width,
-                       Bf16* dgate_up) override;
+  void swiglu_backward(Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width) override;
   void log_prob(const on_device::LogProbArgs&) override;
   void log_prob_backward(const on_device::LogProbBackwardArgs&) override;
   void sample(const on_device::SampleArgs&) override;

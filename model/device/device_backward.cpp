@@ -39,9 +39,7 @@ void DeviceExecutor::log_prob_backward(const OpRecord& op, const Block& block, c
 void DeviceExecutor::recompute(const Segment& segment, const Block& block) {
   for (uint32_t i = 0; i < segment.op_count; ++i) {
     const OpRecord& op = plan_.ops()[segment.first_op + i];
-    // A gate's output comes out of its backward.
-    if (op.output != kNone && memory().recomputed[op.output].offset != kNone &&
-        op.kind != OpKind::kSwiGlu)
+    if (op.output != kNone && memory().recomputed[op.output].offset != kNone)
       run_forward(op, block, memory().recomputed);
   }
 }
@@ -126,15 +124,15 @@ void DeviceExecutor::run_backward(const OpRecord& op, const Block& block) {
       return;
     }
     case OpKind::kLinear:
-      if ((&op - 1)->kind != OpKind::kSwiGlu) add_weight_gradient(op, block, dy, width, x);
+      if (!op.after_gate) add_weight_gradient(op, block, dy, width, x);
       return add_input_gradient(op, block, dy, width, dx);
     case OpKind::kAttend:
       return stream_.attend_backward(
           {plan_.attend_shape(), x, batch_->runs, batch_->run_count, batch_->rows_max, batch_->rows,
            at(m.values[op.output], op.output, block), lse(block), dy, dx, delta_.data()});
     case OpKind::kSwiGlu: {
-      stream_.swiglu_backward(x, dy, block.count, width, dx);
-      const OpRecord& next = *(&op + 1);  // Its input's gradient, dy, is that input now.
+      stream_.swiglu_backward(dx, dy, block.count, width);
+      const OpRecord& next = *(&op + 1);
       const Bf16* dnext = at(m.gradients[next.output], next.output, block);
       return add_weight_gradient(next, block, dnext, plan_.width(next.output), dy);
     }

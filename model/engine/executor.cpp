@@ -241,11 +241,12 @@ void Executor::run_backward(const OpRecord& op, const Block& block, const ArenaM
   const uint32_t width = op.output == kNone ? 0 : plan_.width(op.output);
   const gpu::AttendShape& shape = plan_.attend_shape();
 
-  const auto linear_backward = [&](const float* dout, size_t dout_stride) {
-    const MatrixSpec& matrix = plan_.matrices()[op.matrix];
+  const auto weight_gradient = [&](const OpRecord& linear, const float* dout, size_t stride,
+                                   const float* in) {
+    const MatrixSpec& matrix = plan_.matrices()[linear.matrix];
     ops_.weight_gradient({.dy = dout,
-                          .dy_stride = dout_stride,
-                          .x = x,
+                          .dy_stride = stride,
+                          .x = in,
                           .x_stride = matrix.inputs,
                           .rows = block.count,
                           .outputs = matrix.outputs,
@@ -253,9 +254,12 @@ void Executor::run_backward(const OpRecord& op, const Block& block, const ArenaM
                           .dw = gradients.at(matrix.offset),
                           .db = matrix.bias == kNoOffset ? nullptr : gradients.at(matrix.bias),
                           .scratch = scratch_.data()});
+  };
+  const auto input_gradient = [&](const float* dout, size_t stride) {
+    const MatrixSpec& matrix = plan_.matrices()[op.matrix];
     ops_.linear({.x = dout,
                  .rows = block.count,
-                 .x_stride = dout_stride,
+                 .x_stride = stride,
                  .panels = parameters_->backward_panels(op.matrix),
                  .outputs = matrix.inputs,
                  .inputs = matrix.outputs,
@@ -294,7 +298,8 @@ void Executor::run_backward(const OpRecord& op, const Block& block, const ArenaM
       return;
     }
     case OpKind::kLinear:
-      return linear_backward(dy, width);
+      if (!op.after_gate) weight_gradient(op, dy, width, x);
+      return input_gradient(dy, width);
     case OpKind::kRope:
       return ops_.rope({dy, block.count, width, shape.heads + shape.kv_heads, shape.head_dim,
                         batch_->positions.data() + block.first, plan_.rope_table(), true});
@@ -308,8 +313,12 @@ void Executor::run_backward(const OpRecord& op, const Block& block, const ArenaM
                                    .dout = dy,
                                    .dqkv = dx,
                                    .scratch = scratch_.data()});
-    case OpKind::kSwiGlu:
-      return ops_.swiglu_backward(x, dy, block.count, width, dx);
+    case OpKind::kSwiGlu: {
+      ops_.swiglu_backward(dx, dy, block.count, width);
+      const OpRecord& next = *(&op + 1);
+      const float* dnext = at(m.gradients[next.output], next.output, block);
+      return weight_gradient(next, dnext, plan_.width(next.output), dy);
+    }
     case OpKind::kLogProb: {
       const MatrixSpec& matrix = plan_.matrices()[op.matrix];
       const uint32_t stride = gpu::round_up(matrix.outputs, ops_.panel_width);
@@ -318,7 +327,8 @@ void Executor::run_backward(const OpRecord& op, const Block& block, const ArenaM
                               batch_->inverse_temperatures.data() + block.first,
                               batch_->targets.data() + block.first,
                               dlogprobs_.data() + block.first});
-      return linear_backward(z, stride);
+      weight_gradient(op, z, stride, x);
+      return input_gradient(z, stride);
     }
   }
 }

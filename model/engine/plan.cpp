@@ -12,7 +12,7 @@ namespace thespis::model {
 namespace {
 
 bool is_recomputed(OpKind kind) {
-  return kind == OpKind::kNorm || kind == OpKind::kSwiGlu || kind == OpKind::kGather;
+  return kind == OpKind::kNorm || kind == OpKind::kGather;
 }
 
 /// The lifetime of one array, in steps of a walk, and the segments that touch it.
@@ -116,7 +116,7 @@ void Plan::plan_gradients() {
 MemoryPlan Plan::plan_memory(bool training, uint32_t recomputed_layers) const {
   const size_t count = widths_.size();
   std::vector<Life> forward(count), backward(count), gradient(count);
-  std::vector<bool> recomputed(count, false);
+  std::vector<bool> recomputed(count, false), in_place(count, false);  // A gradient in its value's.
   std::vector<std::pair<uint32_t, uint32_t>> spans;  // The steps of each walk of a segment.
   uint32_t step = 0, feed_forwards = 0;
   const auto touch = [&](std::vector<Life>& lives, const std::vector<ValueId>& storage, ValueId v,
@@ -130,11 +130,18 @@ MemoryPlan Plan::plan_memory(bool training, uint32_t recomputed_layers) const {
       for (const ValueId v : {op.input, op.output, op.residual, op.lse})
         touch(forward, storage_, v, s);
       if (is_recomputed(op.kind)) recomputed[op.output] = true;
-      if (op.kind == OpKind::kSwiGlu && feed_forwards++ < recomputed_layers)
-        recomputed[op.input] = true;
+      if (op.kind != OpKind::kSwiGlu) continue;
+      in_place[op.input] = true;
+      recomputed[op.input] = feed_forwards++ < recomputed_layers;
     }
     spans.emplace_back(begin, step - 1);
   }
+  const auto touch_gradient = [&](ValueId v, uint32_t segment) {
+    if (v != kNone && in_place[v])
+      touch(backward, storage_, v, segment);
+    else
+      touch(gradient, gradient_storage_, v, segment);
+  };
   for (uint32_t s = static_cast<uint32_t>(segments_.size()); training && s-- > 0;) {
     const uint32_t begin = step;
     const Segment& segment = segments_[s];
@@ -146,14 +153,15 @@ MemoryPlan Plan::plan_memory(bool training, uint32_t recomputed_layers) const {
     }
     for (uint32_t i = segment.op_count; i-- > 0; ++step) {
       const OpRecord& op = ops_[segment.first_op + i];
-      if (op.kind != OpKind::kRope && op.kind != OpKind::kGather)
+      if (op.kind != OpKind::kRope && op.kind != OpKind::kGather && !op.after_gate)
         touch(backward, storage_, op.input, s);
       if (op.kind == OpKind::kAttend) {
         touch(backward, storage_, op.output, s);
         touch(backward, storage_, op.lse, s);
       }
-      touch(gradient, gradient_storage_, op.input, s);
-      touch(gradient, gradient_storage_, op.output, s);
+      touch_gradient(op.input, s);
+      touch_gradient(op.output, s);
+      if (op.kind == OpKind::kSwiGlu) touch_gradient((&op + 1)->output, s);
     }
     spans.emplace_back(begin, step - 1);
   }
@@ -199,7 +207,9 @@ MemoryPlan Plan::plan_memory(bool training, uint32_t recomputed_layers) const {
   // Values in place of another, and gradients that are one array, take the owner's slot.
   for (ValueId v = 0; v < count; ++v) {
     plan.values[v] = plan.values[storage_[v]];
-    plan.gradients[v] = plan.gradients[gradient_storage_[v]];
+    plan.gradients[v] = !in_place[v]    ? plan.gradients[gradient_storage_[v]]
+                        : recomputed[v] ? plan.recomputed[v]
+                                        : plan.values[v];
   }
   return plan;
 }

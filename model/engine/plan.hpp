@@ -2,8 +2,9 @@
 // A family's forward pass, recorded once: forward is a walk of the list, backward the reverse walk.
 //   PL-1  Operations between two attentions are row-local: a walk runs them block of rows by block
 //         of rows, so what only they see needs a block's memory and stays in the cache.
-//   PL-2  A walk for training keeps what the backward needs; outputs of norms and gates are
-//         computed again from what was kept.
+//   PL-2  A walk for training keeps what the backward needs; outputs of norms are computed again
+//         from what was kept. A gate's backward works in place: its input becomes that input's
+//         gradient, its output's gradient that output, which the next product's weights wait for.
 //   PL-3  Memory is planned here, once: two values share memory only if their lifetimes do not
 //         meet.
 
@@ -51,6 +52,7 @@ struct OpRecord {
   uint64_t weight = kNoOffset;   // kEmbed, kNorm; kHeadNorm: of q.
   uint64_t weight2 = kNoOffset;  // kHeadNorm: of k.
   bool accumulate = false;       // Backward adds to the input's gradient, which exists already.
+  bool after_gate = false;  // kLinear: the operation before is a kSwiGlu, whose output it takes.
 };
 
 /// Where a value lies: `offset` counts floats for each row of the arena's capacity.

@@ -64,8 +64,13 @@ ValueId Recorder::linear(ValueId x, const std::vector<std::string>& weights,
                          const std::vector<std::string>& biases, ValueId residual) {
   const uint32_t index = matrix(weights, biases);
   const ValueId out = value(plan_.matrices_[index].outputs);
-  plan_.ops_.push_back(
-      {.kind = OpKind::kLinear, .input = x, .output = out, .residual = residual, .matrix = index});
+  const OpRecord& former = plan_.ops_.back();
+  plan_.ops_.push_back({.kind = OpKind::kLinear,
+                        .input = x,
+                        .output = out,
+                        .residual = residual,
+                        .matrix = index,
+                        .after_gate = former.kind == OpKind::kSwiGlu && former.output == x});
   return out;
 }
 
