@@ -47,7 +47,7 @@ sanitizer() {
   local check=(compute-sanitizer --error-exitcode 1 --tool)
   part 240 sanitizer "${check[@]}" memcheck "$at/tests_gpu" "device*"
   # It does not follow the copies of cuBLAS's kernels.
-  part 240 sanitizer "${check[@]}" racecheck "$at/tests_gpu" "device*~*product*"
+  part 240 sanitizer "${check[@]}" racecheck "$at/tests_gpu" "device*" "~*product*"
 }
 
 # train RECIPE LIMIT_S ARGUMENTS...
