@@ -22,10 +22,12 @@ grep -q 'add(1, 2) gives -1, not 3' <<<"$said" || fail "judge does not explain: 
   --set train.groups_per_step=4 --set rollout.group_size=4 --set eval.prompts=0 \
   --set rewards.code.workers=1 --set checkpoint.every=100 >"$work/run.log" 2>&1 &
 training=$!
+code_rewards() { pgrep -P "$training" -f -- "code_reward="; }
 for step in 1 3; do
   await "step $step" steps_done run "$step"
-  victim=$(pgrep -P "$training" -f -- "code_reward=" | head -n 1) || fail "no code-reward process"
-  kill -9 "$victim"
+  # Rollouts that are judged already can take the run here before the one killed is started anew.
+  await "a code-reward process" code_rewards
+  kill -9 "$(code_rewards | head -n 1)"
 done
 wait "$training" || fail "the run ended with code $?: $(tail -n 5 "$work/run.log")"
 proves run 32
