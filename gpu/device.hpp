@@ -80,6 +80,7 @@ class DeviceStream {
   virtual void attend(const on_device::AttendArgs&) = 0;
   virtual void attend_backward(const on_device::AttendBackwardArgs&) = 0;
   virtual void swiglu(const Bf16* gate_up, size_t rows, uint32_t width, Bf16* y) = 0;
+  /// In place, as Ops::swiglu_backward.
   virtual void swiglu_backward(Bf16* gate_up, Bf16* dy, size_t rows, uint32_t width) = 0;
   virtual void log_prob(const on_device::LogProbArgs&) = 0;
   virtual void log_prob_backward(const on_device::LogProbBackwardArgs&) = 0;

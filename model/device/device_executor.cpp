@@ -45,8 +45,7 @@ Bf16* DeviceExecutor::at(const Slot& slot, ValueId v, const Block& block) const 
 }
 
 const Bf16* DeviceExecutor::kept(ValueId v, const Block& block) const {
-  const MemoryPlan& m = memory();
-  return at(m.recomputed[v].offset != kNone ? m.recomputed[v] : m.values[v], v, block);
+  return at(memory().kept(v), v, block);
 }
 
 float* DeviceExecutor::lse(const Block& block) const {

@@ -232,10 +232,7 @@ void Executor::run_forward(const OpRecord& op, const Block& block,
 
 void Executor::run_backward(const OpRecord& op, const Block& block, const ArenaMap& gradients) {
   const MemoryPlan& m = memory();
-  const auto kept = [&](ValueId v) {
-    return at(m.recomputed[v].offset != kNone ? m.recomputed[v] : m.values[v], v, block);
-  };
-  const float* x = op.input == kNone ? nullptr : kept(op.input);
+  const float* x = op.input == kNone ? nullptr : at(m.kept(op.input), op.input, block);
   float* dx = op.input == kNone ? nullptr : at(m.gradients[op.input], op.input, block);
   float* dy = op.output == kNone ? nullptr : at(m.gradients[op.output], op.output, block);
   const uint32_t width = op.output == kNone ? 0 : plan_.width(op.output);

@@ -207,9 +207,7 @@ MemoryPlan Plan::plan_memory(bool training, uint32_t recomputed_layers) const {
   // Values in place of another, and gradients that are one array, take the owner's slot.
   for (ValueId v = 0; v < count; ++v) {
     plan.values[v] = plan.values[storage_[v]];
-    plan.gradients[v] = !in_place[v]    ? plan.gradients[gradient_storage_[v]]
-                        : recomputed[v] ? plan.recomputed[v]
-                                        : plan.values[v];
+    plan.gradients[v] = in_place[v] ? plan.kept(v) : plan.gradients[gradient_storage_[v]];
   }
   return plan;
 }

@@ -67,6 +67,11 @@ struct MemoryPlan {
   std::vector<Slot> gradients;   ///< Training only.
   uint32_t whole_width = 0;      ///< Floats for each row of the whole arena.
   uint32_t block_width = 0;
+
+  /// Where the backward finds a value.
+  const Slot& kept(ValueId v) const {
+    return recomputed[v].offset != kNone ? recomputed[v] : values[v];
+  }
 };
 
 struct Segment {
